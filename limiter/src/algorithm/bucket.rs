@@ -1,0 +1,151 @@
+//! Token bucket and leaky bucket: one meter, the *theoretical arrival time* of GCRA (ITU-T I.371, "virtual scheduling").
+//!
+//! State: the instant at which everything charged so far will have been paid off, at one unit per *emission interval* E = T / N. A request
+//! adds its cost in E. The token bucket lets the debt reach B · E; the leaky bucket asks the request to wait until the debt before it is
+//! paid, so that requests leave one E apart, and denies if that takes longer than `max_delay`.
+//!
+//! Instants carry 24 fractional bits and E is rounded up, so a client loses less than 2⁻²⁴ ns per unit and gains nothing.
+//!
+//! **Bound (token bucket): B + ⌊W · N / T⌋ in any closed window of length W.** The debt is at most B · E after an admission at the end of
+//! the window and can't be below zero at its start; in between at most W is paid off; so what was charged is at most B · E + W.
+//!
+//! **Bound (leaky bucket): 1 + ⌊W · N / T⌋ leave in any closed window W**, because two that leave are at least E apart.
+//!
+//! **Time that runs backwards**: the debt stays where it is, and an earlier `now` only sees more of it. (Buckets that store tokens and a
+//! last time mint quota here.)
+
+use super::{Grant, LAST_INSTANT, Rule, State, Step};
+use crate::Nanos;
+
+/// GCRA: a bucket of `burst` units.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TokenBucket {
+    emission: u128,
+    burst: u32,
+}
+
+impl TokenBucket {
+    pub(crate) fn new(limit: u32, period: Nanos, burst: u32) -> Self {
+        Self { emission: emission(limit, period), burst }
+    }
+}
+
+impl Rule for TokenBucket {
+    fn pack(self) -> u128 {
+        (self.emission << 32) | u128::from(self.burst)
+    }
+
+    fn unpack(word: u128) -> Self {
+        Self { emission: word >> 32, burst: word as u32 }
+    }
+
+    fn step(self, state: State, now: Nanos, cost: u32) -> Step {
+        if cost > self.burst {
+            return Step::Never;
+        }
+        let now = instant(now);
+        let debt = state.max(now) + u128::from(cost) * self.emission;
+        let ceiling = now + u128::from(self.burst) * self.emission;
+        if debt > ceiling {
+            return Step::Deny { retry_after: ceil(debt - ceiling) };
+        }
+        let grant = Grant {
+            remaining: quotient(ceiling - debt, self.emission),
+            reset_after: ceil(debt - now),
+            delay: Nanos::ZERO,
+        };
+        Step::Allow { grant, state: if cost == 0 { state } else { debt } }
+    }
+
+    fn expires(self, state: State) -> Nanos {
+        ceil(state)
+    }
+
+    fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
+        refund(self.emission, state, cost, charged_at, now)
+    }
+}
+
+/// The same meter, answering *when*.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LeakyBucket {
+    emission: u128,
+    max_delay: u64,
+}
+
+impl LeakyBucket {
+    pub(crate) fn new(limit: u32, period: Nanos, max_delay: Nanos) -> Self {
+        Self { emission: emission(limit, period), max_delay: max_delay.as_u64() }
+    }
+}
+
+impl Rule for LeakyBucket {
+    fn pack(self) -> u128 {
+        (self.emission << 48) | u128::from(self.max_delay)
+    }
+
+    fn unpack(word: u128) -> Self {
+        Self { emission: word >> 48, max_delay: word as u64 & ((1 << 48) - 1) }
+    }
+
+    /// A request of cost c counts as c requests back to back and leaves when the last of them would.
+    fn step(self, state: State, now: Nanos, cost: u32) -> Step {
+        let now = instant(now);
+        let patience = u128::from(self.max_delay) << FRACTION;
+        let before_last = u128::from(cost.saturating_sub(1)) * self.emission;
+        if before_last > patience {
+            return Step::Never;
+        }
+        let leaves = state.max(now) + before_last;
+        if leaves > now + patience && cost > 0 {
+            return Step::Deny { retry_after: ceil(leaves - now - patience) };
+        }
+        let debt = if cost == 0 { state.max(now) } else { leaves + self.emission };
+        let room = (now + patience).checked_sub(debt).map_or(0, |room| quotient(room, self.emission).saturating_add(1));
+        let delay = if cost == 0 { Nanos::ZERO } else { ceil(leaves - now) };
+        let grant = Grant { remaining: room, reset_after: ceil(debt - now), delay };
+        Step::Allow { grant, state: if cost == 0 { state } else { debt } }
+    }
+
+    fn expires(self, state: State) -> Nanos {
+        ceil(state)
+    }
+
+    fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
+        refund(self.emission, state, cost, charged_at, now)
+    }
+}
+
+/// T / N, rounded up, with fractional bits. At least one nanosecond: [`crate::Quota`] refuses faster.
+fn emission(limit: u32, period: Nanos) -> u128 {
+    instant(period).div_ceil(u128::from(limit))
+}
+
+/// What a charge still weighs: time since has paid off that much of it already, or would have had it never been made.
+fn refund(emission: u128, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
+    let paid = instant(now.saturating_sub(charged_at));
+    let weight = (u128::from(cost) * emission).checked_sub(paid)?;
+    let debt = state.saturating_sub(weight).max(instant(now));
+    (debt < state).then_some(debt)
+}
+
+fn instant(now: Nanos) -> u128 {
+    u128::from(now.as_u64().min(LAST_INSTANT)) << FRACTION
+}
+
+const fn ceil(span: u128) -> Nanos {
+    Nanos::new(((span + FRACTION_MASK) >> FRACTION) as u64)
+}
+
+/// `span / emission`; nearly always both fit a word, and a division of words is several times faster.
+fn quotient(span: u128, emission: u128) -> u32 {
+    let units = match (u64::try_from(span), u64::try_from(emission)) {
+        (Ok(span), Ok(emission)) => span / emission,
+        _ => u64::try_from(span / emission).unwrap_or(u64::MAX),
+    };
+    u32::try_from(units).unwrap_or(u32::MAX)
+}
+
+/// Fractional bits of an instant: 62 + 24 of the 96 bits of a state, and E and a burst together fit a word.
+const FRACTION: u32 = 24;
+const FRACTION_MASK: u128 = (1 << FRACTION) - 1;

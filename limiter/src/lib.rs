@@ -1,0 +1,70 @@
+//! Rate limits per client, in fixed memory, without locks: one client, one 128-bit word, one compare-and-swap.
+//!
+//! # Model
+//!
+//! A [`Limiter`] is a table of slots, 16 bytes each, reserved when it is built. A client is a [`Key`], a keyed fingerprint of its id; its
+//! whole state under a [`Quota`] is one word in one slot. Any thread decides on any client with one atomic load, an algorithm that is a
+//! pure function, and one compare-and-swap. A slot whose state no longer matters is free: nothing is swept, nothing is ever allocated.
+//!
+//! # Guarantees
+//!
+//! - **Never more than the quota's bound**, [`Quota::worst_case`], whatever the threads do, whatever the clocks do (a time that runs backwards
+//!   only denies more), however many clients there are (a client displaced from a full table is denied until its debt is over).
+//! - **A denial changes nothing**: it writes no memory, doesn't prolong itself, and costs an attacker's core as little as possible.
+//! - **`retry_after` is exact**: denied a nanosecond before, allowed at it.
+//! - **Memory is fixed** by [`Capacity`]: at most 32 bytes per client and quota.
+//!
+//! # Price
+//!
+//! - Ids aren't stored. Two clients share a slot, and with it a quota, with odds of about 2⁻³² · 4/lines per pair: among a million clients,
+//!   about one chance in 4 000 that there is any such pair at all.
+//! - A sliding window remembers at most 19 admissions; larger quotas take another algorithm.
+//! - Time is an argument. Give it a clock that doesn't jump, counted from about when the limiter was built: instants beyond 2.3 years count
+//!   as that, and everybody is denied.
+//!
+//! # Example
+//!
+//! ```
+//! use tollgate_limiter::{Decision, Limiter, Nanos, Settings};
+//!
+//! let limiter = Limiter::new(&Settings { seed: 0x5eed, ..Settings::default() })?; // 5 per 5 s
+//! let alice = limiter.key(b"alice");
+//! let now = Nanos::from_secs(1);
+//! for _ in 0..5 {
+//!     assert!(limiter.decide(alice, now).is_allow());
+//! }
+//! let Decision::Deny { retry_after, .. } = limiter.decide(alice, now) else { panic!("a sixth request") };
+//! assert!(limiter.decide(alice, now.saturating_add(retry_after)).is_allow());
+//! # Ok::<(), tollgate_limiter::SettingsError>(())
+//! ```
+//!
+//! How it works, and why it is right: `DESIGN.md` beside this crate. The races are model-checked in `tollgate-loom-tests`.
+
+#![forbid(unsafe_code)]
+#![deny(missing_docs)]
+
+mod algorithm;
+mod bans;
+mod claim;
+mod debt;
+mod decision;
+mod error;
+mod key;
+mod limiter;
+mod meter;
+mod nanos;
+mod quota;
+mod settings;
+mod slot;
+mod sync;
+mod table;
+
+pub use algorithm::Algorithm;
+pub use algorithm::ladder::Ladder;
+pub use decision::{Decision, DeniedBy};
+pub use error::{LadderError, QuotaError, SettingsError, SwapError};
+pub use key::Key;
+pub use limiter::{Limiter, ShardParts, ShardPlan};
+pub use nanos::Nanos;
+pub use quota::Quota;
+pub use settings::{Capacity, Override, Settings, UnknownWhenFull, WhenFull};

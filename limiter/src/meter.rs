@@ -1,0 +1,138 @@
+//! One quota at work: its rule, which may be swapped while it runs, and its table.
+
+use crate::algorithm::{FixedWindow, Grant, LeakyBucket, Meter, Rule, SlidingWindow, State, Step, TokenBucket};
+use crate::sync::{AtomicU128, Ordering};
+use crate::table::{Change, NoSlot, Shard, Steps, Table};
+use crate::{Algorithm, DeniedBy, Key, Nanos, Quota, SwapError, WhenFull};
+
+/// What one quota says to one request.
+pub(crate) type Verdict = Result<Grant, Denial>;
+
+/// A denial by the quota with this index.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Denial {
+    pub(crate) retry_after: Nanos,
+    pub(crate) by: fn(u8) -> DeniedBy,
+}
+
+#[derive(Debug)]
+pub(crate) struct MeterTable {
+    algorithm: Algorithm,
+    /// The packed rule. One load gives a decision the whole of the old rule or the whole of the new one.
+    rule: AtomicU128,
+    table: Table,
+}
+
+impl MeterTable {
+    pub(crate) fn new(quota: &Quota, shards: Vec<Shard>, when_full: WhenFull) -> Self {
+        Self {
+            algorithm: quota.algorithm(),
+            rule: AtomicU128::new(packed(quota)),
+            table: Table::new(shards, when_full),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn decide(&self, key: Key, cost: u32, now: Nanos) -> Verdict {
+        match self.algorithm {
+            Algorithm::SlidingWindow => settle(self.table.update(key, now, &self.charge::<SlidingWindow>(cost)), now),
+            Algorithm::FixedWindow => settle(self.table.update(key, now, &self.charge::<FixedWindow>(cost)), now),
+            Algorithm::TokenBucket => settle(self.table.update(key, now, &self.charge::<TokenBucket>(cost)), now),
+            Algorithm::LeakyBucket => settle(self.table.update(key, now, &self.charge::<LeakyBucket>(cost)), now),
+        }
+    }
+
+    pub(crate) fn peek(&self, key: Key, cost: u32, now: Nanos) -> Verdict {
+        match self.algorithm {
+            Algorithm::SlidingWindow => settle(self.table.look(key, now, &self.charge::<SlidingWindow>(cost)), now),
+            Algorithm::FixedWindow => settle(self.table.look(key, now, &self.charge::<FixedWindow>(cost)), now),
+            Algorithm::TokenBucket => settle(self.table.look(key, now, &self.charge::<TokenBucket>(cost)), now),
+            Algorithm::LeakyBucket => settle(self.table.look(key, now, &self.charge::<LeakyBucket>(cost)), now),
+        }
+    }
+
+    pub(crate) fn refund(&self, key: Key, cost: u32, charged_at: Nanos, now: Nanos) {
+        match self.algorithm {
+            Algorithm::SlidingWindow => self.give_back::<SlidingWindow>(key, cost, charged_at, now),
+            Algorithm::FixedWindow => self.give_back::<FixedWindow>(key, cost, charged_at, now),
+            Algorithm::TokenBucket => self.give_back::<TokenBucket>(key, cost, charged_at, now),
+            Algorithm::LeakyBucket => self.give_back::<LeakyBucket>(key, cost, charged_at, now),
+        }
+    }
+
+    /// Takes over `quota` from the next decision on. What clients have used stays used.
+    pub(crate) fn set(&self, quota: &Quota) -> Result<(), SwapError> {
+        let new = match (self.algorithm, Meter::new(quota)) {
+            (Algorithm::SlidingWindow, Meter::Sliding(_)) => {
+                let old = SlidingWindow::unpack(self.rule.load(Ordering::Acquire));
+                old.with_limit(quota.limit(), quota.period()).ok_or(SwapError::Incompatible)?.pack()
+            }
+            (Algorithm::FixedWindow, Meter::Fixed(rule)) => rule.pack(),
+            (Algorithm::TokenBucket, Meter::Token(rule)) => rule.pack(),
+            (Algorithm::LeakyBucket, Meter::Leaky(rule)) => rule.pack(),
+            _ => return Err(SwapError::Incompatible),
+        };
+        self.rule.store(new, Ordering::Release);
+        Ok(())
+    }
+
+    pub(crate) fn touch(&self, key: Key) -> u128 {
+        self.table.touch(key)
+    }
+
+    pub(crate) fn bytes(&self) -> usize {
+        self.table.bytes()
+    }
+
+    fn charge<R: Rule>(&self, cost: u32) -> Charge<R> {
+        Charge { rule: R::unpack(self.rule.load(Ordering::Acquire)), cost }
+    }
+
+    fn give_back<R: Rule>(&self, key: Key, cost: u32, charged_at: Nanos, now: Nanos) {
+        let rule = R::unpack(self.rule.load(Ordering::Acquire));
+        self.table.amend(key, |state| rule.refund(state, cost, charged_at, now));
+    }
+}
+
+/// A request of `cost` under `rule`.
+struct Charge<R> {
+    rule: R,
+    cost: u32,
+}
+
+impl<R: Rule> Steps for Charge<R> {
+    type Answer = Verdict;
+
+    #[inline]
+    fn step(&self, state: State, now: Nanos) -> Change<Verdict> {
+        match self.rule.step(state, now, self.cost) {
+            Step::Allow { grant, state: next } if next == state => Change::Keep(Ok(grant)),
+            Step::Allow { grant, state } => Change::Write(Ok(grant), state),
+            Step::Deny { retry_after } => Change::Keep(Err(Denial { retry_after, by: DeniedBy::Quota })),
+            Step::Never => Change::Keep(Err(Denial { retry_after: Nanos::MAX, by: DeniedBy::Cost })),
+        }
+    }
+
+    fn expires(&self, state: State) -> Nanos {
+        self.rule.expires(state)
+    }
+}
+
+fn settle(verdict: Result<Verdict, NoSlot>, now: Nanos) -> Verdict {
+    verdict.unwrap_or_else(|no_slot| {
+        let (until, by): (Nanos, fn(u8) -> DeniedBy) = match no_slot {
+            NoSlot::Debt(until) => (until, DeniedBy::Debt),
+            NoSlot::Full(until) => (until, DeniedBy::Full),
+        };
+        Err(Denial { retry_after: until.saturating_sub(now), by })
+    })
+}
+
+fn packed(quota: &Quota) -> u128 {
+    match Meter::new(quota) {
+        Meter::Sliding(rule) => rule.pack(),
+        Meter::Fixed(rule) => rule.pack(),
+        Meter::Token(rule) => rule.pack(),
+        Meter::Leaky(rule) => rule.pack(),
+    }
+}

@@ -1,0 +1,280 @@
+//! The table: one slot per client, decided on by any thread with one compare-and-swap.
+//!
+//! A shard is three equal groups of lines, a line is four slots in 64 bytes. A key has one candidate line in each group, twelve slots:
+//!
+//! ```text
+//!            group 0          group 1                     group 2
+//!          ┌────────┐       ┌────────┐                  ┌────────┐
+//!     x ──►│ □■■□   │       │        │                  │        │
+//!          │        │   ┌──►│ ■□□□   │ x + g₁(tag)   ┌─►│ □□□□   │ x + g₂(tag)
+//!          └────────┘   │   └────────┘               │  └────────┘
+//!          position ────┴────────────────────────────┘
+//! ```
+//!
+//! The candidates are fixed by (x, tag), and any of them together with the tag gives x back. So a slot's owner is known from the slot
+//! alone (its debt can be recorded when it is displaced), and two keys with one tag either have the same twelve candidates or none in
+//! common.
+//!
+//! A decision on a known client is: load, algorithm, compare-and-swap, again if that failed. A denial writes nothing. New clients go
+//! through [`crate::claim`].
+//!
+//! Three lines rather than two: with two lines of four slots and clients that come and go, one in 1 200 finds all candidates taken at
+//! half load; with three, fewer than one in a million.
+
+use crate::algorithm::State;
+use crate::debt::DebtSketch;
+use crate::slot;
+use crate::sync::{AtomicU32, AtomicU64, AtomicU128, Ordering};
+use crate::{Key, Nanos, SettingsError, WhenFull};
+
+/// What a step wants done with the slot.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Change<R> {
+    Keep(R),
+    Write(R, State),
+}
+
+/// Why a client without a slot got none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoSlot {
+    /// It was displaced, and its debt isn't over before this instant.
+    Debt(Nanos),
+    /// Every candidate is taken; the first falls free at this instant.
+    Full(Nanos),
+}
+
+/// The algorithm's side of an update, which knows nothing of slots.
+pub(crate) trait Steps {
+    type Answer: Copy;
+
+    fn step(&self, state: State, now: Nanos) -> Change<Self::Answer>;
+    fn expires(&self, state: State) -> Nanos;
+}
+
+#[derive(Debug)]
+pub(crate) struct Table {
+    shards: Box<[Shard]>,
+    when_full: WhenFull,
+}
+
+/// A core's part of the table.
+#[derive(Debug)]
+pub(crate) struct Shard {
+    lines: Box<[Line]>,
+    pub(crate) group: u32,
+    pub(crate) debts: DebtSketch,
+    /// Makes pending words unique.
+    pub(crate) claims: AtomicU32,
+    /// The latest expiry of a slot that was reclaimed: a new client's time starts no earlier, whatever its clock says.
+    pub(crate) horizon: AtomicU64,
+}
+
+#[derive(Debug)]
+#[repr(align(64))]
+struct Line([AtomicU128; SLOTS_PER_LINE]);
+
+impl Table {
+    pub(crate) fn new(shards: Vec<Shard>, when_full: WhenFull) -> Self {
+        Self { shards: shards.into(), when_full }
+    }
+
+    /// Asks `steps` about the client's state and does what it says, as one atomic step.
+    #[inline]
+    pub(crate) fn update<S: Steps>(&self, key: Key, now: Nanos, steps: &S) -> Result<S::Answer, NoSlot> {
+        let (shard, place) = self.place(key);
+        while let Some((slot, word)) = shard.find(&place) {
+            let Some(state) = slot::state(word) else { break };
+            match steps.step(state, now) {
+                Change::Keep(answer) => return Ok(answer),
+                Change::Write(answer, state) => {
+                    let next = slot::confirmed(place.tag, state);
+                    if slot.compare_exchange(word, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                        return Ok(answer);
+                    }
+                }
+            }
+        }
+        shard.claim(&place, now, self.when_full, steps)
+    }
+
+    /// What [`Table::update`] would answer; changes nothing.
+    pub(crate) fn look<S: Steps>(&self, key: Key, now: Nanos, steps: &S) -> Result<S::Answer, NoSlot> {
+        let (shard, place) = self.place(key);
+        let answer = |change| match change {
+            Change::Keep(answer) | Change::Write(answer, _) => answer,
+        };
+        match shard.find(&place).map(|(_, word)| slot::state(word)) {
+            Some(Some(state)) => Ok(answer(steps.step(state, now))),
+            // Being claimed by somebody: used once at most, which is as good as new.
+            Some(None) => Ok(answer(steps.step(0, shard.not_before(now)))),
+            None => {
+                shard.room(&place, now, self.when_full, steps).map(|()| answer(steps.step(0, shard.not_before(now))))
+            }
+        }
+    }
+
+    /// The state of a client that has one.
+    pub(crate) fn state(&self, key: Key) -> Option<State> {
+        let (shard, place) = self.place(key);
+        shard.find(&place).and_then(|(_, word)| slot::state(word))
+    }
+
+    /// Changes the state of a client that has one.
+    pub(crate) fn amend(&self, key: Key, change: impl Fn(State) -> Option<State>) {
+        let (shard, place) = self.place(key);
+        while let Some((slot, word)) = shard.find(&place) {
+            let Some(next) = slot::state(word).and_then(&change) else { return };
+            let next = slot::confirmed(place.tag, next);
+            if slot.compare_exchange(word, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Fetches the lines that a decision on `key` is likely to read; the value means nothing.
+    #[inline]
+    pub(crate) fn touch(&self, key: Key) -> u128 {
+        let (shard, place) = self.place(key);
+        shard.slot(&place, 0).load(Ordering::Relaxed) ^ shard.slot(&place, SLOTS_PER_LINE).load(Ordering::Relaxed)
+    }
+
+    /// Bytes of slots and debts.
+    pub(crate) fn bytes(&self) -> usize {
+        self.shards.iter().map(Shard::bytes).sum()
+    }
+
+    #[inline]
+    fn place(&self, key: Key) -> (&Shard, Place) {
+        let product = u64::from(key.position()) * self.shards.len() as u64;
+        let shard = &self.shards[(product >> 32) as usize];
+        (shard, Place::new(shard.group, product as u32, key.tag()))
+    }
+}
+
+impl Shard {
+    /// Room for `clients`, all of it written here, so that the memory is near the core that the calling thread runs on.
+    pub(crate) fn new(clients: u64) -> Result<Self, SettingsError> {
+        let group = lines_per_group(clients);
+        let count = group as usize * GROUPS;
+        let mut lines = Vec::new();
+        lines.try_reserve_exact(count).map_err(|_| SettingsError::Memory { bytes: count as u64 * 64 })?;
+        lines.resize_with(count, Line::default);
+        Ok(Self {
+            lines: lines.into(),
+            group,
+            debts: DebtSketch::new(debts_per_row(clients)),
+            claims: AtomicU32::new(0),
+            horizon: AtomicU64::new(0),
+        })
+    }
+
+    /// The slot of the owner, confirmed or pending, with what it held.
+    #[inline]
+    pub(crate) fn find(&self, place: &Place) -> Option<(&AtomicU128, u128)> {
+        for group in 0..GROUPS {
+            for slot in &self.lines[place.line(group)].0 {
+                let word = slot.load(Ordering::Acquire);
+                if slot::tag(word) == place.tag {
+                    return Some((slot, word));
+                }
+            }
+        }
+        None
+    }
+
+    /// The candidate slot with this index, 0 to [`CANDIDATES`] − 1.
+    pub(crate) fn slot(&self, place: &Place, index: usize) -> &AtomicU128 {
+        &self.lines[place.line(index / SLOTS_PER_LINE)].0[index % SLOTS_PER_LINE]
+    }
+
+    pub(crate) fn not_before(&self, now: Nanos) -> Nanos {
+        now.max(Nanos::new(self.horizon.load(Ordering::Acquire)))
+    }
+
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.lines) + self.debts.bytes()
+    }
+}
+
+impl Default for Line {
+    fn default() -> Self {
+        Self(core::array::from_fn(|_| AtomicU128::new(slot::EMPTY)))
+    }
+}
+
+/// Where a key may live within its shard.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Place {
+    pub(crate) tag: u32,
+    start: u32,
+    group: u32,
+}
+
+impl Place {
+    const fn new(group: u32, fraction: u32, tag: u32) -> Self {
+        Self { tag, start: scale(fraction, group), group }
+    }
+
+    /// The owner of the candidate with index `index` of another key's place, known by its tag.
+    pub(crate) const fn of_owner(&self, index: usize, tag: u32) -> Self {
+        let group = index / SLOTS_PER_LINE;
+        let offset = self.offset(group);
+        let back = stride(tag, group, self.group);
+        let start = if offset >= back { offset - back } else { offset + self.group - back };
+        Self { tag, start, group: self.group }
+    }
+
+    /// Names the owner in the debt sketch.
+    pub(crate) const fn owner(&self) -> u64 {
+        ((self.start as u64) << 32) | self.tag as u64
+    }
+
+    #[inline]
+    const fn line(&self, group: usize) -> usize {
+        self.group as usize * group + self.offset(group) as usize
+    }
+
+    #[inline]
+    const fn offset(&self, group: usize) -> u32 {
+        let offset = self.start as u64 + stride(self.tag, group, self.group) as u64;
+        (if offset >= self.group as u64 { offset - self.group as u64 } else { offset }) as u32
+    }
+}
+
+/// How far a key's line in a group lies from its line in group 0.
+#[inline]
+const fn stride(tag: u32, group: usize, lines: u32) -> u32 {
+    match group {
+        0 => 0,
+        _ => scale(tag.wrapping_mul(STRIDE_FACTORS[group]), lines),
+    }
+}
+
+/// Maps 32 uniform bits to `0..end`.
+#[inline]
+const fn scale(bits: u32, end: u32) -> u32 {
+    ((bits as u64 * end as u64) >> 32) as u32
+}
+
+/// Lines of one group in a shard for `clients`.
+pub(crate) const fn lines_per_group(clients: u64) -> u32 {
+    let lines = (clients * SLOT_BYTES_PER_CLIENT).div_ceil(64 * GROUPS as u64);
+    if lines == 0 { 1 } else { lines as u32 }
+}
+
+pub(crate) const fn debts_per_row(clients: u64) -> usize {
+    let cells = clients * DEBT_BYTES_PER_CLIENT / (8 * crate::debt::ROWS as u64);
+    if cells < MIN_DEBTS_PER_ROW { MIN_DEBTS_PER_ROW as usize } else { cells as usize }
+}
+
+pub(crate) const GROUPS: usize = 3;
+pub(crate) const SLOTS_PER_LINE: usize = if cfg!(loom) { 1 } else { 4 };
+pub(crate) const CANDIDATES: usize = GROUPS * SLOTS_PER_LINE;
+const STRIDE_FACTORS: [u32; GROUPS] = [0, 0x9e37_79b1, 0x85eb_ca77];
+
+/// Of the 32 bytes that a client may cost: a load of 0.55, at which fewer than one in a million new clients finds no free slot while
+/// others come and go.
+const SLOT_BYTES_PER_CLIENT: u64 = 29;
+/// One debt cell in each row for every 16 clients.
+const DEBT_BYTES_PER_CLIENT: u64 = 2;
+const MIN_DEBTS_PER_ROW: u64 = 16;
