@@ -1,0 +1,40 @@
+//! Field syntax shared by the parts: tokens, and lists of tokens (RFC 9110 sections 5.6.1 and 5.6.2).
+
+/// RFC 9110 section 5.6.2.
+#[inline]
+pub fn is_tchar(byte: u8) -> bool {
+    TCHAR[byte as usize]
+}
+
+/// Whether `text` is a token: what a field name, a method or a connection option must be.
+pub fn is_token(text: &[u8]) -> bool {
+    !text.is_empty() && text.iter().all(|&byte| is_tchar(byte))
+}
+
+/// What a field value may contain: visible characters, obs-text, SP and HTAB (RFC 9110 section 5.5).
+#[inline]
+pub fn is_field_byte(byte: u8) -> bool {
+    byte == b'\t' || (byte >= b' ' && byte != 0x7f)
+}
+
+/// The members of a comma-separated list, without surrounding whitespace; empty members are passed over, as RFC 9110 section 5.6.1.2 demands.
+/// For lists of tokens: a comma within a quoted string splits too.
+pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
+    value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
+}
+
+const TCHAR: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = (byte as u8).is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let others = b"!#$%&'*+-.^_`|~";
+    let mut i = 0;
+    while i < others.len() {
+        table[others[i] as usize] = true;
+        i += 1;
+    }
+    table
+};

@@ -1,0 +1,64 @@
+//! The authority of a request: `uri-host [ ":" port ]` (RFC 9110 section 7.2, RFC 3986 section 3.2).
+//!
+//! The grammar is wider than one would think: a registered name may be empty and may contain commas. Both are accepted; user information
+//! (`user@host`) is not part of it.
+
+/// Whether `value` is a Host field value. Empty is: a client whose target has no authority must send it so.
+pub fn is_valid(value: &[u8]) -> bool {
+    let port = if value.first() == Some(&b'[') {
+        let Some(end) = value.iter().position(|&byte| byte == b']') else {
+            return false;
+        };
+        if !is_ip_literal(&value[1..end]) {
+            return false;
+        }
+        &value[end + 1..]
+    } else {
+        let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
+        if !is_registered_name(&value[..end]) {
+            return false;
+        }
+        &value[end..]
+    };
+    match port {
+        [] => true,
+        [b':', digits @ ..] => digits.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
+}
+
+/// Whether `value` is the authority of an `http` URI: as above, and the host not empty (RFC 9110 section 4.2.1).
+pub fn is_authority(value: &[u8]) -> bool {
+    !matches!(value.first(), None | Some(b':')) && is_valid(value)
+}
+
+fn is_registered_name(name: &[u8]) -> bool {
+    let mut rest = name;
+    while let [byte, tail @ ..] = rest {
+        rest = match (byte, tail) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
+            (byte, _) if is_unreserved_or_sub_delim(*byte) => tail,
+            _ => return false,
+        };
+    }
+    true
+}
+
+/// The inside of the brackets: an IPv6 address, or `v` hex digits `.` characters.
+fn is_ip_literal(literal: &[u8]) -> bool {
+    if let [b'v' | b'V', future @ ..] = literal {
+        let Some(dot) = future.iter().position(|&byte| byte == b'.') else {
+            return false;
+        };
+        let (version, address) = (&future[..dot], &future[dot + 1..]);
+        return !version.is_empty()
+            && version.iter().all(u8::is_ascii_hexdigit)
+            && !address.is_empty()
+            && address.iter().all(|&byte| byte == b':' || is_unreserved_or_sub_delim(byte));
+    }
+    str::from_utf8(literal).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
+}
+
+fn is_unreserved_or_sub_delim(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}

@@ -1,0 +1,269 @@
+//! A complete head, read into a [`Request`] or a [`Reject`].
+//!
+//! httparse splits the head and checks names and values; what it tolerates and RFC 9112 does not has been refused by the scan before, and what
+//! the fields *mean* is settled here. Only the fields that this server acts on are kept, so a request is a handful of slices.
+
+use std::mem::MaybeUninit;
+
+use httparse::Header;
+
+use super::{
+    Limits, Reject,
+    fields::{is_token, list},
+    framing::{Framing, FramingFields},
+    host,
+    request_line::{Method, Target, minor_version},
+    scan::{HeadScan, Scanned},
+};
+
+/// What the bytes given so far amount to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress<'b> {
+    /// The head is not complete.
+    NeedMore,
+    /// An empty line before the request line: pass over so many bytes and ask again.
+    Skip {
+        /// How many bytes it has.
+        consumed: usize,
+    },
+    /// A request, whose content (if any) begins after `consumed` bytes.
+    Request {
+        /// The request.
+        request: Request<'b>,
+        /// Bytes of the head.
+        consumed: usize,
+    },
+    /// No request can begin with these bytes.
+    Reject(Reject),
+}
+
+/// A request without its content. Borrows from the bytes it was read from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Request<'b> {
+    /// What is to be done.
+    pub method: Method,
+    /// With what.
+    pub target: Target<'b>,
+    /// HTTP/1.0: no Host needed, no connection kept unless asked for, no 100 Continue.
+    pub http10: bool,
+    /// Where the content ends.
+    pub framing: Framing,
+    /// What the Connection field asks for.
+    pub connection: ConnectionOptions,
+    /// What the Expect field asks for.
+    pub expect: Expect,
+    /// The field that names the client, when there is such a field.
+    pub client_field: ClientField<'b>,
+}
+
+/// The connection options we know (RFC 9110 section 7.6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConnectionOptions {
+    /// `close` is among them.
+    pub close: bool,
+    /// `keep-alive` is among them; means something in HTTP/1.0 only.
+    pub keep_alive: bool,
+}
+
+/// The expectation of RFC 9110 section 10.1.1.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Expect {
+    /// None.
+    #[default]
+    Nothing,
+    /// `100-continue`.
+    Continue,
+    /// Something we can't meet: 417.
+    Other,
+}
+
+/// The value of the field that names the client.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ClientField<'b> {
+    /// The field is not there.
+    #[default]
+    Missing,
+    /// Its value.
+    Value(&'b [u8]),
+    /// It is there more than once.
+    Repeated,
+}
+
+impl<'b> Request<'b> {
+    /// Reads the head at the front of `input`; `scan` remembers what has been looked at. `client_field` is the name of the field to keep
+    /// besides those that HTTP itself needs.
+    #[inline]
+    pub fn receive(scan: &mut HeadScan, input: &'b [u8], limits: &Limits, client_field: Option<&str>) -> Progress<'b> {
+        match scan.advance(input, limits) {
+            Scanned::NeedMore => Progress::NeedMore,
+            Scanned::Skip(consumed) => Progress::Skip { consumed },
+            Scanned::Reject(reject) => Progress::Reject(reject),
+            Scanned::Head(consumed) => match Request::parse(&input[..consumed], limits, client_field) {
+                Ok(request) => Progress::Request { request, consumed },
+                Err(reject) => Progress::Reject(reject),
+            },
+        }
+    }
+
+    /// Reads one complete head: first byte of the request line to the CRLF of the empty line.
+    #[inline]
+    pub fn parse(head: &'b [u8], limits: &Limits, client_field: Option<&str>) -> Result<Request<'b>, Reject> {
+        let mut fields = [const { MaybeUninit::uninit() }; Limits::MAX_HEADERS];
+        let fields = &mut fields[..limits.headers.min(Limits::MAX_HEADERS)];
+        let mut parsed = httparse::Request::new(&mut []);
+        match parsed.parse_with_uninit_headers(head, fields) {
+            Ok(httparse::Status::Complete(_)) => {
+                let method = Method::of(parsed.method.unwrap_or_default().as_bytes());
+                let target = parsed.path.unwrap_or_default().as_bytes();
+                let http10 = parsed.version == Some(0);
+                Request::from_parts(method, target, http10, parsed.headers, limits, client_field)
+            }
+            Ok(httparse::Status::Partial) => Err(Reject::Field),
+            Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
+            Err(httparse::Error::Version) => Request::parse_other_version(head, limits, client_field),
+            Err(_) => Err(diagnose(head)),
+        }
+    }
+
+    /// HTTP/1.2 to 1.9, which httparse does not know: read as 1.1 (RFC 9110 section 2.5). Everything else is a reject.
+    #[cold]
+    fn parse_other_version(head: &'b [u8], limits: &Limits, client_field: Option<&str>) -> Result<Request<'b>, Reject> {
+        let line_end = memchr::memmem::find(head, b"\r\n").ok_or(Reject::RequestLine)?;
+        let mut parts = head[..line_end].split(|&byte| byte == b' ');
+        let (Some(method), Some(target), Some(version), None) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            return Err(Reject::RequestLine);
+        };
+        minor_version(version)?;
+        let mut fields = [httparse::EMPTY_HEADER; Limits::MAX_HEADERS];
+        let fields = &mut fields[..limits.headers.min(Limits::MAX_HEADERS)];
+        match httparse::parse_headers(&head[line_end + 2..], fields) {
+            Ok(httparse::Status::Complete((_, fields))) => {
+                Request::from_parts(Method::of(method), target, false, fields, limits, client_field)
+            }
+            Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
+            Ok(httparse::Status::Partial) | Err(_) => Err(diagnose(head)),
+        }
+    }
+
+    #[inline]
+    fn from_parts(
+        method: Method,
+        target: &'b [u8],
+        http10: bool,
+        fields: &[Header<'b>],
+        limits: &Limits,
+        client_field: Option<&str>,
+    ) -> Result<Request<'b>, Reject> {
+        let target = Target::parse(method, target)?;
+        let mut meaning = Meaning::default();
+        for field in fields {
+            meaning.take(field, client_field)?;
+        }
+        if !meaning.host && !http10 {
+            return Err(Reject::HostMissing);
+        }
+        Ok(Request {
+            method,
+            target,
+            http10,
+            framing: meaning.framing.settle(http10, limits.body_bytes)?,
+            connection: meaning.connection,
+            expect: meaning.expect,
+            client_field: meaning.client_field,
+        })
+    }
+}
+
+/// What the fields seen so far mean.
+#[derive(Default)]
+struct Meaning<'b> {
+    host: bool,
+    framing: FramingFields,
+    connection: ConnectionOptions,
+    expect: Expect,
+    client_field: ClientField<'b>,
+}
+
+impl<'b> Meaning<'b> {
+    #[inline]
+    fn take(&mut self, field: &Header<'b>, client_field: Option<&str>) -> Result<(), Reject> {
+        let value = field.value;
+        // By length first: most fields of most requests end here after one comparison.
+        match field.name.len() {
+            4 if field.name.eq_ignore_ascii_case("host") => self.host(value)?,
+            6 if field.name.eq_ignore_ascii_case("expect") => self.expect(value),
+            10 if field.name.eq_ignore_ascii_case("connection") => self.connection(value),
+            14 if field.name.eq_ignore_ascii_case("content-length") => self.framing.content_length(value)?,
+            17 if field.name.eq_ignore_ascii_case("transfer-encoding") => self.framing.transfer_encoding(value),
+            _ => {}
+        }
+        if client_field.is_some_and(|wanted| field.name.eq_ignore_ascii_case(wanted)) {
+            self.client_field = match self.client_field {
+                ClientField::Missing => ClientField::Value(value),
+                ClientField::Value(_) | ClientField::Repeated => ClientField::Repeated,
+            };
+        }
+        Ok(())
+    }
+
+    fn host(&mut self, value: &[u8]) -> Result<(), Reject> {
+        if self.host {
+            return Err(Reject::HostRepeated);
+        }
+        self.host = true;
+        if host::is_valid(value) { Ok(()) } else { Err(Reject::HostInvalid) }
+    }
+
+    fn expect(&mut self, value: &[u8]) {
+        for member in list(value) {
+            if !member.eq_ignore_ascii_case(b"100-continue") {
+                self.expect = Expect::Other;
+            } else if self.expect == Expect::Nothing {
+                self.expect = Expect::Continue;
+            }
+        }
+    }
+
+    fn connection(&mut self, value: &[u8]) {
+        for option in list(value) {
+            self.connection.close |= option.eq_ignore_ascii_case(b"close");
+            self.connection.keep_alive |= option.eq_ignore_ascii_case(b"keep-alive");
+        }
+    }
+}
+
+/// Says what is wrong with a head that httparse refused: the first line in which something is.
+#[cold]
+fn diagnose(head: &[u8]) -> Reject {
+    let mut rest = head;
+    let mut request_line = true;
+    while let Some(end) = memchr::memmem::find(rest, b"\r\n") {
+        let line = &rest[..end];
+        if line.contains(&b'\r') {
+            return Reject::BareCr;
+        }
+        if request_line {
+            let mut parts = line.split(|&byte| byte == b' ');
+            let method = parts.next().unwrap_or_default();
+            let target = parts.next().unwrap_or_default();
+            let version = parts.next().unwrap_or_default();
+            if !is_token(method) || target.is_empty() || minor_version(version).is_err() || parts.next().is_some() {
+                return Reject::RequestLine;
+            }
+            if !target.iter().all(u8::is_ascii_graphic) {
+                return Reject::Target;
+            }
+        } else if matches!(line.first(), Some(b' ' | b'\t')) {
+            return Reject::ObsFold;
+        } else if let Some(colon) = memchr::memchr(b':', line)
+            && line[..colon].last().is_some_and(u8::is_ascii_whitespace)
+        {
+            return Reject::SpaceBeforeColon;
+        }
+        request_line = false;
+        rest = &rest[end + 2..];
+    }
+    Reject::Field
+}
