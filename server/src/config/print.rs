@@ -1,0 +1,102 @@
+//! `--print-config`: the effective configuration as a file that reads back to the same configuration.
+
+use std::fmt::{Display, Write};
+use std::time::Duration;
+
+use tollgate_limiter::Quota;
+use toml::Value;
+
+use super::units::{show_count, show_duration, show_size};
+use super::{Config, TypedQuota};
+
+/// `config` as TOML, every key present.
+pub fn toml(config: &Config) -> String {
+    let mut out = String::new();
+    text(&mut out, "listen", config.listen);
+    quotas(&mut out, &config.quotas);
+    text(&mut out, "max-clients", show_count(config.max_clients.count()));
+    text(&mut out, "when-full", config.when_full);
+    text(&mut out, "client-id", &config.client_id);
+    line(&mut out, "limited-status", config.limited_status);
+    line(&mut out, "ratelimit-headers", config.ratelimit_headers);
+    list(&mut out, "allow", &config.allow);
+    list(&mut out, "deny", &config.deny);
+    text(&mut out, "cores", &config.cores);
+    text(&mut out, "io", config.io);
+    line(&mut out, "backlog", config.backlog);
+    line(&mut out, "max-connections", config.max_connections);
+    text(&mut out, "log", config.log);
+    timeouts(&mut out, config);
+    http(&mut out, config);
+    bans(&mut out, config);
+    overrides(&mut out, config);
+    out
+}
+
+fn timeouts(out: &mut String, config: &Config) {
+    let timeouts = &config.timeouts;
+    out.push_str("\n[timeouts]\n");
+    let all: [(&str, Duration); 6] = [
+        ("head", timeouts.head),
+        ("body", timeouts.body),
+        ("idle", timeouts.idle),
+        ("write", timeouts.write),
+        ("linger", timeouts.linger),
+        ("drain", timeouts.drain),
+    ];
+    for (key, timeout) in all {
+        text(out, key, show_duration(timeout));
+    }
+}
+
+fn http(out: &mut String, config: &Config) {
+    let http = &config.http;
+    out.push_str("\n[http]\n");
+    text(out, "head-bytes", show_size(http.head_bytes as u64));
+    line(out, "headers", http.headers);
+    text(out, "body-bytes", show_size(http.body_bytes));
+    line(out, "id-bytes", http.id_bytes);
+}
+
+fn bans(out: &mut String, config: &Config) {
+    let Some(bans) = &config.bans else { return };
+    out.push_str("\n[bans]\n");
+    line(out, "strikes", bans.strikes());
+    text(out, "within", show_duration(bans.within()));
+    let durations: Vec<String> = bans.durations().iter().copied().map(show_duration).collect();
+    list(out, "durations", &durations);
+}
+
+fn overrides(out: &mut String, config: &Config) {
+    for group in &config.overrides {
+        out.push_str("\n[[override]]\n");
+        if let Some(tier) = &group.tier {
+            text(out, "tier", tier);
+        }
+        list(out, "clients", &group.clients);
+        quotas(out, &group.quotas);
+    }
+}
+
+/// Each quota with its algorithm, so that the file means the same whatever the default is.
+fn quotas(out: &mut String, quotas: &[Quota]) {
+    let typed: Vec<String> = quotas.iter().map(|quota| TypedQuota::from(*quota).to_string()).collect();
+    list(out, "limit", &typed);
+}
+
+fn line(out: &mut String, key: &str, value: impl Display) {
+    writeln!(out, "{key} = {value}").expect("a String takes every write");
+}
+
+fn text(out: &mut String, key: &str, value: impl Display) {
+    line(out, key, quoted(value));
+}
+
+fn list(out: &mut String, key: &str, items: &[String]) {
+    let items: Vec<String> = items.iter().map(quoted).collect();
+    line(out, key, format_args!("[{}]", items.join(", ")));
+}
+
+fn quoted(value: impl Display) -> String {
+    Value::String(value.to_string()).to_string()
+}

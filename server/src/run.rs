@@ -1,0 +1,158 @@
+//! From the command line to the exit code: read, check, reserve, serve.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{self, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tollgate_limiter::SettingsError;
+
+use crate::boot::{self, Ready, StartError};
+use crate::cli::Args;
+use crate::config::machine::Machine;
+use crate::config::{Config, ConfigError, print};
+use crate::screen::{Screen, mib, plural};
+use crate::service::Service;
+use crate::{log, shards};
+
+/// Why the gate did not run, or stopped running.
+#[derive(Debug)]
+enum Failure {
+    Config(ConfigError),
+    Limiter(SettingsError),
+    Start(StartError),
+    Output(io::Error),
+}
+
+/// Does what the command line says; serving ends when the gate has drained. The first argument is the program.
+pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::read(args) {
+        Ok(args) => args,
+        Err(answer) => return answer_instead(&answer),
+    };
+    match obey(args) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            // stderr may be gone as well; the exit code still tells.
+            let _ = writeln!(io::stderr(), "{failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn obey(args: Args) -> Result<(), Failure> {
+    let (path, check, print_config) = (args.config.clone(), args.check, args.print_config);
+    let config = Config::load(path.as_deref(), args.typed())?;
+    if print_config {
+        return tell(&print::toml(&config));
+    }
+    let machine = Machine::ask(&config)?;
+    if check {
+        let name = path.map_or_else(|| "tollgate".to_owned(), |path| path.display().to_string());
+        let (memory, cores) = (mib(machine.memory_bytes), plural(machine.cores.len(), "core"));
+        return tell(&format!("{name}: ok, needs {memory} on {cores}\n"));
+    }
+    serve(&config, &machine)
+}
+
+fn serve(config: &Config, machine: &Machine) -> Result<(), Failure> {
+    let _flush = log::to_stderr(config.log).map_err(Failure::Output)?;
+    let limiter = Arc::new(shards::build(&config.limiter_settings(machine.cores.len(), random()), &machine.cores)?);
+    let memory_bytes = limiter.memory_bytes() as u64;
+    let settings = config.service_settings();
+    let service = move |_core| Service::new(Arc::clone(&limiter), settings.clone());
+    let screen = |ready: &Ready| screen(config, machine, memory_bytes, ready).show(&mut io::stdout().lock());
+    let drained = boot::run(&config.boot_settings(machine.cores.clone()), service, |ready| {
+        if let Err(error) = screen(ready) {
+            tracing::warn!("the start-up screen cannot be shown: {error}");
+        }
+    })?;
+    match drained.cut_off {
+        0 => tracing::info!("drained: every open exchange was finished"),
+        n => tracing::warn!("stopped with {} still open: cut off", plural(n, "connection")),
+    }
+    Ok(())
+}
+
+fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready: &Ready) -> Screen<'c> {
+    Screen {
+        address: ready.address,
+        cores: &machine.cores,
+        cores_allowed: machine.cores_allowed,
+        io: format!("{}: {}", ready.engine, ready.why),
+        quotas: &config.quotas,
+        max_clients: config.max_clients.count(),
+        memory_bytes,
+        when_full: config.when_full,
+        client_id: &config.client_id,
+        limited_status: config.limited_status,
+        ratelimit_headers: config.ratelimit_headers,
+        overrides: &config.overrides,
+        allowed: config.allow.len(),
+        denied: config.deny.len(),
+        bans: config.bans.as_ref(),
+    }
+}
+
+/// Prints help, version or a usage error, each where it belongs.
+fn answer_instead(answer: &clap::Error) -> ExitCode {
+    let _ = answer.print(); // a closed pipe is the reader's choice
+    u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
+}
+
+/// Prints to stdout; a reader that has seen enough, like `head`, is no failure.
+fn tell(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::Output(error)),
+        _ => Ok(()),
+    }
+}
+
+/// A secret that nobody outside can know: the standard library keys its hash maps from the system's randomness.
+fn random() -> u64 {
+    RandomState::new().hash_one("tollgate")
+}
+
+impl Failure {
+    fn exit_code(&self) -> ExitCode {
+        match self {
+            Failure::Config(_) | Failure::Limiter(_) => ExitCode::from(USAGE),
+            Failure::Start(_) | Failure::Output(_) => ExitCode::FAILURE,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Config(error) => error.fmt(f),
+            Failure::Limiter(error) => write!(f, "tollgate: {error}"),
+            Failure::Start(error) => write!(f, "tollgate: {error}"),
+            Failure::Output(error) => write!(f, "tollgate: cannot write: {error}"),
+        }
+    }
+}
+
+impl From<ConfigError> for Failure {
+    fn from(error: ConfigError) -> Failure {
+        Failure::Config(error)
+    }
+}
+
+impl From<SettingsError> for Failure {
+    fn from(error: SettingsError) -> Failure {
+        Failure::Limiter(error)
+    }
+}
+
+impl From<StartError> for Failure {
+    fn from(error: StartError) -> Failure {
+        Failure::Start(error)
+    }
+}
+
+/// As clap exits on a usage error.
+const USAGE: u8 = 2;

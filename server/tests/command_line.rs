@@ -1,0 +1,246 @@
+//! The command line as scripts see it: what goes to stdout, what to stderr, and the exit code.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+fn tollgate(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_tollgate")).args(args).stdin(Stdio::null()).output().expect("the binary starts")
+}
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// A directory of one test, removed afterwards.
+struct Scratch(PathBuf);
+
+impl Scratch {
+    fn new(test: &str) -> Scratch {
+        let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{test}-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        Scratch(dir)
+    }
+
+    fn file(&self, name: &str, content: impl AsRef<[u8]>) -> String {
+        let path = self.0.join(name);
+        fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Arguments, and what the first line on stderr must contain.
+const BROKEN: &[(&[&str], &str)] = &[
+    (&["--limit", "0/5s"], "--limit 0/5s: a quota of 0 lets nobody pass: use at least 1"),
+    (&["--limit", "5/0s"], "--limit 5/0s: a period of 0s is out of range"),
+    (&["--limit", "5"], "--limit 5: `5` is not a quota: write N/PERIOD"),
+    (&["--limit", ""], "--limit : `` is not a quota: write N/PERIOD"),
+    (&["--limit=-5/5s"], "--limit -5/5s: `-5/5s` is not a quota"),
+    (&["--limit", "99999999999/5s"], "--limit 99999999999/5s: `99999999999/5s` is not a quota"),
+    (&["--limit", "500/1m"], "--limit 500/1m: sliding-window remembers at most"),
+    (&["--limit", "5/5s,slide"], "\"slide\" is no option of a quota"),
+    (&["--limit", "5/5s,burst=9"], "sliding-window has no burst: drop it, or use token-bucket"),
+    (&["--limit", "5/5s", "--limit", "0/1m"], "--limit 0/1m: a quota of 0"),
+    (&["--algorithm", "gcra"], "`gcra` is not an algorithm: use sliding-window"),
+    (&["--max-clients", "0"], "room for 0 clients: use 1 to"),
+    (&["--max-clients", "1G"], "not a number: write a whole number, with k or M"),
+    (&["--max-clients=-1"], "must not be negative"),
+    (&["--max-clients", "4000M"], "max-clients = 4000M: needs "),
+    (&["--when-full", "panic"], "`panic` is no rule for a full table"),
+    (&["--client-id", "cookie:id"], "use query:NAME, header:NAME or peer-ip"),
+    (&["--limited-status", "500"], "429 or 503"),
+    (&["--ratelimit-headers", "maybe"], "write on or off"),
+    (&["--listen", "8080"], "not an address: write IP:PORT"),
+    (&["--listen", "127.0.0.1:99999"], "not an address: write IP:PORT"),
+    (&["--cores", "0"], "at least one core is needed"),
+    (&["--cores", "3-0"], "the range runs backwards: write 0-3"),
+    (&["--cores", "1023-1023"], "cores = \"1023-1023\": core 1023 is not allowed to this process, only "),
+    (&["--cores", "1024"], "cores = \"1024\": 1024 cores asked for, "),
+    (&["--io", "epoll"], "invalid value 'epoll' for '--io"),
+    (&["--max-connections", "0"], "must be between 1 and 10M"),
+    (&["--drain-timeout", "soon"], "not a duration: write a whole number and us, ms, s, m, h or d"),
+    (&["--drain-timeout", "99h"], "must be between 0s and 24h"),
+    (&["--log", "loud"], "write error, warn, info or debug"),
+    (&["--limt", "5/5s"], "unexpected argument '--limt' found"),
+    (&["--limit"], "a value is required for '--limit <QUOTA>'"),
+    (&["--check", "--print-config"], "'--check' cannot be used with '--print-config'"),
+    (&["serve"], "unexpected argument 'serve' found"),
+    (&["--config", "/no/such/file.toml"], "tollgate: /no/such/file.toml: no such file: check the path after --config"),
+    (&["--config", "/"], "tollgate: /: is a directory: name the file in it"),
+    (&["--config", "/dev/zero"], "tollgate: /dev/zero: longer than 4MiB: is it a configuration file?"),
+    (&["--config", "/dev/null"], "tollgate: /dev/null:1: empty: the file sets nothing"),
+];
+
+#[test]
+fn every_broken_command_line_exits_2_and_says_why_in_its_first_line() {
+    for (args, message) in BROKEN {
+        let output = tollgate(args);
+        let said = stderr(&output);
+        let first = said.lines().next().unwrap_or_default();
+        assert!(first.contains(message), "{args:?}\n said: {said}\n want: {message}");
+        assert_eq!(output.status.code(), Some(2), "{args:?}");
+        assert_eq!(stdout(&output), "", "{args:?}");
+    }
+}
+
+#[test]
+fn broken_files_exit_2_with_file_line_and_key() {
+    let scratch = Scratch::new("broken-files");
+    let cases: &[(&str, &[u8], &str)] = &[
+        ("binary.toml", b"\x7fELF\x02\x01\x01\x00\xff\xfe", ":1: not text: the file must be UTF-8"),
+        ("latin1.toml", b"limit = \"5/5s\"\n# caf\xe9\n", ":2: not text: the file must be UTF-8"),
+        ("cut.toml", b"limit = \"5/5s\"\n[timeouts]\nhead = \"5", ":3: syntax: "),
+        ("key.toml", b"limit = \"5/5s\"\nmax_clients = 5\n", ":2: max_clients: no such key, did you mean max-clients?"),
+    ];
+    for (name, content, message) in cases {
+        let path = scratch.file(name, content);
+        for check in [&["--config", &path, "--check"][..], &["--config", &path]] {
+            let output = tollgate(check);
+            let said = stderr(&output);
+            assert!(said.starts_with(&format!("tollgate: {path}{message}")), "{said}");
+            assert_eq!((said.lines().count(), output.status.code()), (1, Some(2)), "{said}");
+        }
+    }
+}
+
+#[test]
+fn check_reports_every_mistake_of_a_file_at_once() {
+    let scratch = Scratch::new("every-mistake");
+    let path = scratch.file("gate.toml", "listen = 1\nbacklog = -1\n[timeouts]\nhaed = 5\n");
+    let output = tollgate(&["--config", &path, "--check"]);
+    let said = stderr(&output);
+    let lines: Vec<&str> = said.lines().map(|line| line.split(':').nth(2).unwrap()).collect();
+    assert_eq!(lines, ["1", "2", "4"], "{said}");
+}
+
+#[test]
+fn a_file_that_is_right_passes_the_check() {
+    let scratch = Scratch::new("right");
+    let path = scratch.file("gate.toml", "limit = [\"10/s\", \"19/1m\"]\nmax-clients = \"10k\"\ncores = 1\n");
+    let output = tollgate(&["--config", &path, "--check"]);
+    assert_eq!(stderr(&output), "");
+    assert_eq!(output.status.code(), Some(0));
+    assert!(stdout(&output).starts_with(&format!("{path}: ok, needs 1 MiB on 1 core\n")), "{}", stdout(&output));
+}
+
+#[test]
+fn flags_win_over_the_file_and_the_rest_of_it_stays() {
+    let scratch = Scratch::new("flags-win");
+    let path = scratch.file(
+        "gate.toml",
+        "limit = [\"10/s\", \"19/1m\"]\nlisten = \"127.0.0.1:1\"\nbacklog = 77\n[timeouts]\nhead = \"3s\"\ndrain = \"9s\"\n",
+    );
+    let args = [
+        "--config",
+        &path,
+        "--limit",
+        "7/1m",
+        "--drain-timeout",
+        "2m",
+        "--algorithm",
+        "fixed-window",
+        "--print-config",
+    ];
+    let printed = stdout(&tollgate(&args));
+    for line in [
+        "limit = [\"7/1m,fixed-window\"]",
+        "listen = \"127.0.0.1:1\"",
+        "backlog = 77",
+        "head = \"3s\"",
+        "drain = \"2m\"",
+    ] {
+        assert!(printed.lines().any(|printed| printed == line), "{line:?} is not in\n{printed}");
+    }
+}
+
+#[test]
+fn a_printed_configuration_is_a_file_that_prints_the_same() {
+    let scratch = Scratch::new("print");
+    let args = [
+        "--limit",
+        "10/s,token-bucket,burst=50",
+        "--limit",
+        "600/1h,fixed-window,shadow",
+        "--client-id",
+        "header:X-Key",
+    ];
+    let first = tollgate(&[&args[..], &["--print-config"]].concat());
+    assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
+    let path = scratch.file("gate.toml", &first.stdout);
+    assert_eq!(stdout(&tollgate(&["--config", &path, "--print-config"])), stdout(&first));
+}
+
+#[test]
+fn help_is_grouped_has_examples_and_documents_the_exit_codes() {
+    let output = tollgate(&["--help"]);
+    let help = stdout(&output);
+    assert_eq!(output.status.code(), Some(0));
+    for part in ["Limits:", "Answers:", "Server:", "Configuration:", "Examples:", "Exit codes:", "could not run"] {
+        assert!(help.contains(part), "{part:?} is not in\n{help}");
+    }
+    let flags = [
+        "--listen",
+        "--limit",
+        "--algorithm",
+        "--client-id",
+        "--limited-status",
+        "--max-clients",
+        "--when-full",
+        "--cores",
+        "--io",
+        "--config",
+        "--check",
+        "--print-config",
+        "--ratelimit-headers",
+        "--drain-timeout",
+        "--max-connections",
+    ];
+    for flag in flags {
+        assert!(help.contains(flag), "{flag} is not in\n{help}");
+    }
+}
+
+#[test]
+fn the_examples_of_the_help_are_right() {
+    let scratch = Scratch::new("examples");
+    scratch.file("gate.toml", "limit = \"5/5s\"\n");
+    let help = stdout(&tollgate(&["--help"]));
+    let examples = help.split("Examples:").nth(1).unwrap().split("\n\n").next().unwrap();
+    let mut tried = 0;
+    for line in examples.lines().map(str::trim).filter(|line| line.starts_with("tollgate")) {
+        let command = line.split("  ").next().unwrap().split(" > ").next().unwrap();
+        let mut args: Vec<&str> = command.split(' ').skip(1).collect();
+        if !args.contains(&"--check") && !args.contains(&"--print-config") {
+            args.push("--print-config"); // rather than serving
+        }
+        let output = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(&args).current_dir(&scratch.0).output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{line}: {}", stderr(&output));
+        tried += 1;
+    }
+    assert!(tried >= 5, "{examples}");
+}
+
+#[test]
+fn the_version_is_the_packages() {
+    assert_eq!(stdout(&tollgate(&["--version"])), concat!("tollgate ", env!("CARGO_PKG_VERSION"), "\n"));
+}
+
+#[test]
+fn a_reader_that_leaves_early_is_no_failure() {
+    for args in [&["--help"][..], &["--print-config"], &["--check"]] {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let status = Command::new(env!("CARGO_BIN_EXE_tollgate")).args(args).stdout(writer).status().unwrap();
+        assert_eq!(status.code(), Some(0), "{args:?}");
+    }
+}

@@ -1,0 +1,265 @@
+//! The configuration file: what it means, and what is wrong with it.
+
+use std::time::Duration;
+
+use tollgate::config::problem::Place;
+use tollgate::config::{Config, Cores, Problem, file};
+use tollgate::identity::ClientIdSource;
+use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota};
+
+const EXAMPLE: &str = include_str!("../tollgate.example.toml");
+
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    file::parse(text).and_then(Config::new)
+}
+
+#[test]
+fn the_example_file_is_the_defaults() {
+    assert_eq!(read(EXAMPLE), Ok(Config::default()));
+}
+
+#[test]
+fn the_examples_in_the_example_file_are_right() {
+    let examples = EXAMPLE.split("--- Examples ---").nth(1).expect("a part with examples");
+    let uncommented: String = examples
+        .lines()
+        .skip(1)
+        .map(|line| line.strip_prefix("# ").unwrap_or(""))
+        .filter(|line| line.starts_with('[') || line.contains(" = "))
+        .filter(|line| !line.starts_with("The long form"))
+        .fold(String::new(), |text, line| text + line + "\n");
+    let config = read(&uncommented).unwrap();
+    assert_eq!(config.bans.map(|bans| bans.durations().len()), Some(3));
+    assert_eq!(config.overrides.len(), 2);
+    assert_eq!(config.overrides[1].quotas[1].algorithm(), Algorithm::TokenBucket);
+    assert_eq!(config.quotas[1].max_delay(), Nanos::from_millis(250));
+    assert!(config.quotas[1].is_shadow());
+}
+
+/// The reader names the keys that it knows when it meets one that is nothing like any of them.
+#[test]
+fn the_example_file_shows_every_key() {
+    let sections = ["", "[timeouts]\n", "[http]\n", "[bans]\nstrikes = 1\n", "[[override]]\n", "[[limit]]\n"];
+    let mut keys_seen = 0;
+    for section in sections {
+        let problems = read(&format!("{section}zzzzzz = 1\n")).unwrap_err();
+        let known = problems.iter().find_map(|problem| problem.what.strip_prefix("no such key here, only "));
+        for key in known.unwrap_or_else(|| panic!("{section}: {problems:?}")).split(", ") {
+            let stands = |line: &str| {
+                let line = line.trim_start_matches("# ");
+                let header = line.trim_matches(|c| c == '[' || c == ']');
+                header == key || line.split(" = ").next() == Some(key)
+            };
+            assert!(EXAMPLE.lines().any(stands), "{key:?} of {section:?} is not in the example");
+            keys_seen += 1;
+        }
+    }
+    assert!(keys_seen > 35, "only {keys_seen} keys: did the sections change?");
+}
+
+#[test]
+fn a_file_may_say_everything_the_flags_do_and_more() {
+    let config = read(
+        r#"
+        listen = "[::]:80"
+        limit = ["10/s", "500/1m,token-bucket,burst=50,shadow"]
+        max-clients = "250k"
+        when-full = "refuse"
+        client-id = "header:X-Api-Key"
+        limited-status = 429
+        ratelimit-headers = "off"
+        cores = "0,2"
+        allow = "health"
+        [timeouts]
+        drain = 90
+        "#,
+    )
+    .unwrap();
+    assert_eq!(config.listen, "[::]:80".parse().unwrap());
+    assert_eq!(config.quotas[0].algorithm(), Algorithm::SlidingWindow);
+    assert_eq!((config.quotas[1].burst(), config.quotas[1].is_shadow()), (50, true));
+    assert_eq!(config.max_clients, Capacity::clients(250_000).unwrap());
+    assert_eq!(config.client_id, ClientIdSource::Header("X-Api-Key".to_owned()));
+    assert_eq!(config.limited_status.to_string(), "429");
+    assert_eq!((config.ratelimit_headers, config.cores), (false, Cores::List(vec![0, 2])));
+    assert_eq!(config.allow, ["health"]);
+    assert_eq!(config.timeouts.drain, Duration::from_secs(90));
+}
+
+#[test]
+fn one_algorithm_may_stand_for_all_quotas_that_name_none() {
+    let config = read("algorithm = \"fixed-window\"\nlimit = [\"500/1m\", \"5/s,sliding-window\"]\n").unwrap();
+    let algorithms: Vec<Algorithm> = config.quotas.iter().map(Quota::algorithm).collect();
+    assert_eq!(algorithms, [Algorithm::FixedWindow, Algorithm::SlidingWindow]);
+}
+
+/// A broken file, the line of the mistake, and what must be said about it.
+const BROKEN: &[(&str, usize, &str)] = &[
+    ("", 1, "empty: the file sets nothing"),
+    ("# nothing but a comment\n", 1, "empty: the file sets nothing"),
+    ("listen = \n", 1, "syntax: "),
+    ("listen = \"127.0.0.1:8080\n", 1, "syntax: "),
+    ("[timeouts\nhead = \"5s\"\n", 1, "syntax: "),
+    ("backlog = 1\nbacklog = 2\n", 2, "syntax: duplicate key"),
+    ("\u{0}\u{1}\u{2}", 1, "syntax: "),
+    ("max_clients = 5\n", 1, "max_clients: no such key, did you mean max-clients?"),
+    ("\nlisten-on = \"x\"\n", 2, "listen-on: no such key, did you mean listen?"),
+    ("[timeouts]\nhaed = \"5s\"\n", 2, "timeouts.haed: no such key, did you mean timeouts.head?"),
+    ("[http]\nretries = 5\n", 2, "http.retries: no such key here, only head-bytes, headers, body-bytes, id-bytes"),
+    ("listen = 8080\n", 1, "listen = \"8080\": not an address: write IP:PORT"),
+    ("listen = \"example.org:80\"\n", 1, "listen = \"example.org:80\": not an address"),
+    ("listen = \"127.0.0.1:99999\"\n", 1, "listen = \"127.0.0.1:99999\": not an address"),
+    ("limit = \"0/5s\"\n", 1, "limit = \"0/5s\": a quota of 0 lets nobody pass"),
+    ("limit = \"5/0s\"\n", 1, "limit = \"5/0s\": a period of 0s is out of range"),
+    ("limit = \"-5/5s\"\n", 1, "limit = \"-5/5s\": `-5/5s` is not a quota"),
+    ("limit = \"5 per minute\"\n", 1, "limit = \"5 per minute\": `5 per minute` is not a quota"),
+    ("limit = \"99999999999/5s\"\n", 1, "limit = \"99999999999/5s\": `99999999999/5s` is not a quota"),
+    ("limit = 5\n", 1, "limit: expected N/PERIOD in quotes, like \"5/5s\", found integer"),
+    ("limit = []\n", 1, "limit: an empty list limits nobody"),
+    ("limit = [\"5/5s\",\n\"500/1m\"]\n", 2, "limit[2] = \"500/1m\": sliding-window remembers at most"),
+    ("limit = \"5/5s,sliding\"\n", 1, "limit: \"sliding\" is no option of a quota"),
+    ("limit = \"5/5s,burst=9\"\n", 1, "limit = \"5/5s,burst=9\": sliding-window has no burst"),
+    ("[[limit]]\nalgorithm = \"token-bucket\"\n", 1, "limit.quota: missing: write N/PERIOD"),
+    (
+        "[[limit]]\nquota = \"5/5s\"\nalgorithm = \"leaky\"\n",
+        3,
+        "limit.algorithm = \"leaky\": `leaky` is not an algorithm",
+    ),
+    (
+        "[[limit]]\nquota = \"5/5s\"\nalgorithm = \"token-bucket\"\nburst = 0\n",
+        4,
+        "limit.burst = \"0\": must be between 1 and",
+    ),
+    ("algorithm = \"gcra\"\n", 1, "algorithm = \"gcra\": `gcra` is not an algorithm"),
+    ("max-clients = 0\n", 1, "max-clients = \"0\": room for 0 clients: use 1 to"),
+    ("max-clients = -1\n", 1, "max-clients = \"-1\": must not be negative"),
+    ("max-clients = 1.5\n", 1, "max-clients = \"1.5\": fractions are not taken"),
+    ("max-clients = \"lots\"\n", 1, "max-clients = \"lots\": not a number"),
+    ("max-clients = 99999999999999999999\n", 1, "max-clients = \"99999999999999999999\": "),
+    ("when-full = \"panic\"\n", 1, "when-full = \"panic\": `panic` is no rule for a full table"),
+    ("client-id = \"cookie:id\"\n", 1, "client-id = \"cookie:id\": "),
+    ("limited-status = 500\n", 1, "limited-status = \"500\": "),
+    ("ratelimit-headers = \"maybe\"\n", 1, "ratelimit-headers = \"maybe\": write on or off"),
+    ("cores = 0\n", 1, "cores = \"0\": at least one core is needed"),
+    ("cores = \"3-0\"\n", 1, "cores = \"3-0\": the range runs backwards: write 0-3"),
+    ("cores = \"0,0\"\n", 1, "cores = \"0,0\": core 0 is named twice"),
+    ("cores = [0, 2]\n", 1, "cores: expected a single value, found array"),
+    ("io = \"epoll\"\n", 1, "io = \"epoll\": "),
+    ("backlog = 70000\n", 1, "backlog = \"70000\": must be between 1 and 65535"),
+    ("max-connections = 0\n", 1, "max-connections = \"0\": must be between 1 and 10M"),
+    ("log = \"loud\"\n", 1, "log = \"loud\": write error, warn, info or debug"),
+    ("timeouts = 5\n", 1, "timeouts: expected a table, [timeouts], found integer"),
+    ("[timeouts]\nhead = \"soon\"\n", 2, "timeouts.head = \"soon\": not a duration"),
+    ("[timeouts]\nidle = 0\n", 2, "timeouts.idle = \"0\": must be between 1ms and 24h"),
+    ("[timeouts]\nwrite = \"-10s\"\n", 2, "timeouts.write = \"-10s\": must not be negative"),
+    (
+        "[timeouts]\ndrain = \"9999999999999999999h\"\n",
+        2,
+        "timeouts.drain = \"9999999999999999999h\": must be between 0s and 24h",
+    ),
+    ("[http]\nhead-bytes = \"1MiB\"\n", 2, "http.head-bytes = \"1MiB\": must be between 256 and 64KiB"),
+    ("[http]\nid-bytes = 0\n", 2, "http.id-bytes = \"0\": must be between 1 and 1KiB"),
+    ("allow = [7]\n", 1, "allow: expected strings in quotes, found integer"),
+    ("allow = [\"\"]\n", 1, "allow: client \"\": an empty id is answered with 400"),
+    ("allow = [\"7\"]\ndeny = [\"7\"]\n", 2, "deny: client \"7\": already in allow (line 1): name each client once"),
+    (
+        "[http]\nid-bytes = 2\n[[override]]\nclients = [\"123\"]\nlimit = \"5/s\"\n",
+        4,
+        "override[1].clients: client \"123\": longer than http.id-bytes = 2",
+    ),
+    ("client-id = \"peer-ip\"\nallow = [\"alice\"]\n", 2, "allow: client \"alice\": not an address"),
+    (
+        "client-id = \"peer-ip\"\ndeny = [\"2001:db8::5\"]\n",
+        2,
+        "deny: client \"2001:db8::5\": peers are counted as 2001:db8::/64: write that",
+    ),
+    ("override = \"7\"\n", 1, "override: expected tables: write [[override]]"),
+    ("[[override]]\nlimit = \"9/s\"\n", 1, "override[1].clients: missing"),
+    ("[[override]]\nclients = [\"7\"]\n", 1, "override[1].limit: missing"),
+    ("[[override]]\nclients = [\"7\"]\nlimit = \"0/s\"\n", 3, "override[1].limit = \"0/s\": a quota of 0"),
+    (
+        "[[override]]\nclients = [\"7\"]\nlimit = \"9/s\"\n[[override]]\nclients = [\n  \"8\",\n  \"7\",\n]\nlimit = \"9/s\"\n",
+        7,
+        "override[2].clients: client \"7\": already in override[1].clients (line 2)",
+    ),
+    (
+        "[[override]]\ntier = \"gold\"\nclients = [\"7\"]\nlimit = \"9/s\"\n[[override]]\ntier = \"gold\"\nclients = [\"8\"]\nlimit = \"9/s\"\n",
+        5,
+        "override[2]: the same tier as override[1]",
+    ),
+    ("[bans]\nstrikes = 20\n", 1, "bans: needs strikes, within and durations"),
+    (
+        "[bans]\nstrikes = 70000\nwithin = 1\ndurations = [\"1m\"]\n",
+        2,
+        "bans.strikes = \"70000\": must be between 1 and 65535",
+    ),
+    ("[bans]\nstrikes = 5\nwithin = 0\ndurations = [\"1m\"]\n", 1, "bans: a ban needs at least 1 strike within"),
+    ("[bans]\nstrikes = 5\nwithin = 1\ndurations = [\"1h\", \"1m\"]\n", 1, "bans: a ladder has 1 to 8 rungs"),
+    (
+        "[bans]\nstrikes = 5\nwithin = 1\ndurations = [\"1m\",\n\"ever\"]\n",
+        5,
+        "bans.durations = \"ever\": not a duration",
+    ),
+];
+
+#[test]
+fn every_broken_file_is_one_problem_with_its_line_and_a_cure() {
+    for (text, line, message) in BROKEN {
+        let problems = read(text).expect_err(text);
+        let [problem] = &problems[..] else { panic!("{text:?}: {problems:?}") };
+        let said = format!("{}: {}", problem.subject, problem.what);
+        assert!(said.starts_with(message), "{text:?}\n said: {said}\n want: {message}");
+        assert_eq!(problem.place, Place::Line(*line), "{text:?}: {said}");
+        assert!(!said.contains('\n'), "{said}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_reported_in_the_order_of_its_lines() {
+    let text = "backlog = -1\n\n[timeouts]\nhead = \"soon\"\nidel = 5\n\n[[override]]\nclients = [\"7\"]\nlimit = 9\n";
+    let lines: Vec<Place> = read(text).unwrap_err().into_iter().map(|problem| problem.place).collect();
+    assert_eq!(lines, [1, 4, 5, 9].map(Place::Line));
+}
+
+#[test]
+fn mistakes_that_only_the_whole_shows_come_in_order_too() {
+    let text = "limit = [\"500/1m\", \"0/s\"]\nallow = [\"7\"]\ndeny = [\"7\"]\n";
+    let lines: Vec<Place> = read(text).unwrap_err().into_iter().map(|problem| problem.place).collect();
+    assert_eq!(lines, [1, 1, 3].map(Place::Line));
+}
+
+#[test]
+fn nine_quotas_are_one_too_many() {
+    let text = format!("limit = [{}]\n", ["\"5/s\""; 9].join(", "));
+    let problems = read(&text).unwrap_err();
+    assert!(problems[0].what.starts_with("more than 8 quotas"), "{problems:?}");
+}
+
+#[test]
+fn nesting_without_end_is_a_syntax_error_and_no_crash() {
+    for opening in ["[", "{a="] {
+        let text = format!("limit = {}", opening.repeat(100_000));
+        assert_eq!(read(&text).unwrap_err()[0].subject, "syntax");
+    }
+}
+
+#[test]
+fn a_hundred_thousand_overrides_are_read_in_a_moment() {
+    let ids: Vec<String> = (0..100_000).map(|id| format!("\"client-{id}\"\n")).collect();
+    let text = format!("[[override]]\nclients = [{}]\nlimit = \"9/s\"\n", ids.join(","));
+    assert_eq!(read(&text).unwrap().overrides[0].clients.len(), 100_000);
+}
+
+#[test]
+fn the_memory_that_is_announced_is_what_the_limiter_takes() {
+    let plain = "max-clients = \"10k\"\n";
+    let rich = "max-clients = \"10k\"\nlimit = [\"5/5s\", \"9/1m\"]\n[bans]\nstrikes = 5\nwithin = 1\ndurations = [\"1m\"]\n\
+        [[override]]\nclients = [\"1\", \"2\", \"3\"]\nlimit = [\"9/s\", \"9/1h\"]\n";
+    for text in [plain, rich] {
+        for shards in [1, 3] {
+            let config = read(text).unwrap();
+            let limiter = tollgate_limiter::Limiter::new(&config.limiter_settings(shards, 1)).unwrap();
+            assert_eq!(config.memory_bytes(shards), limiter.memory_bytes() as u64, "{shards} shards, {text}");
+        }
+    }
+}

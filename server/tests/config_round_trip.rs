@@ -1,0 +1,149 @@
+//! What `--print-config` prints reads back as the same configuration, and no text makes the reader panic.
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+use tollgate::config::{Bans, Config, Cores, LogLevel, Override, Problem, TypedQuota, file, print};
+use tollgate::http::Limits;
+use tollgate::identity::ClientIdSource;
+use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota, WhenFull};
+
+const EXAMPLE: &str = include_str!("../tollgate.example.toml");
+
+fn read(text: &str) -> Result<Config, Vec<Problem>> {
+    file::parse(text).and_then(Config::new)
+}
+
+fn some_quota() -> impl Strategy<Value = Quota> {
+    let algorithm = prop::sample::select(&Algorithm::ALL[..]);
+    let period = (1_u64..100_000).prop_map(|ms| Nanos::from_millis(ms * 7));
+    (1_u32..20, period, algorithm, 1_u32..1000, 0_u64..80_000_000, any::<bool>()).prop_map(
+        |(limit, period, algorithm, burst, delay, shadow)| {
+            let quota = Quota::with(limit, period, algorithm).unwrap();
+            let quota = match algorithm {
+                Algorithm::TokenBucket => quota.with_burst(burst).unwrap(),
+                Algorithm::LeakyBucket => quota.with_max_delay(Nanos::from_micros(delay)).unwrap(),
+                Algorithm::SlidingWindow | Algorithm::FixedWindow => quota,
+            };
+            if shadow { quota.shadow() } else { quota }
+        },
+    )
+}
+
+fn some_quotas() -> impl Strategy<Value = Vec<Quota>> {
+    prop::collection::vec(some_quota(), 1..=8)
+}
+
+fn some_bans() -> impl Strategy<Value = Option<Bans>> {
+    let rungs = prop::collection::vec(1_u64..1_000_000_000, 1..=8);
+    let bans = (1_u16.., 1_u64..1_000_000_000, rungs).prop_map(|(strikes, within, mut rungs)| {
+        rungs.sort_unstable();
+        let rungs = rungs.into_iter().map(Duration::from_micros).collect();
+        Bans::new(strikes, Duration::from_micros(within), rungs).unwrap()
+    });
+    prop::option::of(bans)
+}
+
+/// Distinct ids of any characters, dealt to the lists.
+fn some_lists() -> impl Strategy<Value = (Vec<String>, Vec<String>, Vec<Override>)> {
+    let ids = prop::collection::hash_set("\\PC{1,20}|[\\x00-\\x7f]{1,20}", 0..12);
+    let groups = prop::collection::vec((prop::option::of("\\PC{0,9}"), some_quotas()), 3);
+    (ids, groups).prop_map(|(ids, groups)| {
+        let mut ids: Vec<String> = ids.into_iter().collect();
+        let mut deal = |most: usize| ids.split_off(ids.len().saturating_sub(most));
+        let (allow, deny) = (deal(2), deal(2));
+        let overrides: Vec<Override> = groups
+            .into_iter()
+            .zip(["a", "b", "c"])
+            .map(|((tier, quotas), nth)| Override { tier: tier.map(|tier| tier + nth), clients: deal(3), quotas })
+            .filter(|group| !group.clients.is_empty())
+            .collect();
+        (allow, deny, overrides)
+    })
+}
+
+fn some_server() -> impl Strategy<Value = Config> {
+    let cores = prop_oneof![
+        Just(Cores::Auto),
+        (1_usize..=1024).prop_map(Cores::Count),
+        prop::collection::hash_set(0_usize..1024, 1..9).prop_map(|set| Cores::List(set.into_iter().collect())),
+    ];
+    let timeouts = prop::collection::vec(1_000_u64..86_400_000_000, 6);
+    let http = (256_usize..=65_536, 1_usize..=128, 0_u64..=1 << 40, 80_usize..=1024);
+    let log = prop::sample::select(&LogLevel::ALL[..]);
+    (any::<std::net::SocketAddr>(), cores, 1_u32..=65_535, 1_usize..=10_000_000, timeouts, http, log).prop_map(
+        |(listen, cores, backlog, max_connections, timeouts, (head_bytes, headers, body_bytes, id_bytes), log)| {
+            let mut config = Config { cores, backlog, max_connections, log, ..Config::default() };
+            // The scope and flow label of an IPv6 address are not part of what a user types.
+            config.listen = std::net::SocketAddr::new(listen.ip(), listen.port());
+            config.http = Limits { head_bytes, headers, body_bytes, id_bytes };
+            let timeout = |at: usize| Duration::from_micros(timeouts[at]);
+            config.timeouts.head = timeout(0);
+            config.timeouts.body = timeout(1);
+            config.timeouts.idle = timeout(2);
+            config.timeouts.write = timeout(3);
+            config.timeouts.linger = timeout(4);
+            config.timeouts.drain = timeout(5);
+            config
+        },
+    )
+}
+
+fn some_config() -> impl Strategy<Value = Config> {
+    let source =
+        prop_oneof!["\\PC{1,20}".prop_map(ClientIdSource::Query), "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Header)];
+    let words = (
+        source,
+        prop::sample::select(&["auto", "ring", "glommio"][..]),
+        prop::sample::select(&["429", "503"][..]),
+        prop::sample::select(&WhenFull::ALL[..]),
+        any::<bool>(),
+        1_u64..1 << 32,
+    );
+    (some_server(), words, some_quotas(), some_bans(), some_lists()).prop_map(
+        |(server, words, quotas, bans, (allow, deny, overrides))| {
+            let (client_id, io, limited_status, when_full, ratelimit_headers, max_clients) = words;
+            Config {
+                client_id,
+                io: io.parse().unwrap(),
+                limited_status: limited_status.parse().unwrap(),
+                when_full,
+                ratelimit_headers,
+                max_clients: Capacity::clients(max_clients).unwrap(),
+                quotas,
+                bans,
+                allow,
+                deny,
+                overrides,
+                ..server
+            }
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn what_is_printed_reads_back_as_the_same_configuration(config in some_config()) {
+        let text = print::toml(&config);
+        let again = read(&text);
+        prop_assert_eq!(again, Ok(config), "{}", text);
+    }
+
+    #[test]
+    fn no_text_whatever_makes_the_reader_panic(text in "\\PC*|([a-z-]{1,9} ?= ?[\\[{\"0-9a-z/,}\\]-]{0,9}\n?){0,9}") {
+        let _ = read(&text);
+    }
+
+    #[test]
+    fn a_damaged_example_is_read_or_refused_and_never_panics(at in 0..EXAMPLE.len(), byte in 0_u8..128) {
+        let mut bytes = EXAMPLE.as_bytes().to_vec();
+        bytes[at] = byte;
+        let _ = read(&String::from_utf8_lossy(&bytes));
+    }
+
+    #[test]
+    fn a_quota_as_typed_prints_what_it_reads(quota in some_quota()) {
+        let text = TypedQuota::from(quota).to_string();
+        prop_assert_eq!(text.parse::<TypedQuota>().unwrap().build(Algorithm::default()), Ok(quota));
+    }
+}
