@@ -21,9 +21,14 @@ impl Bans {
         self.table.state(key).and_then(|state| Ladder::banned(state, now))
     }
 
-    /// Counts a denial. Without room for one more client it isn't counted.
-    pub(crate) fn strike(&self, key: Key, now: Nanos) {
-        let _ = self.table.update(key, now, &self.steps(Ladder::strike));
+    /// Counts a denial, and says how long the client is banned if that was one too many. Without room for one more client it isn't counted.
+    pub(crate) fn strike(&self, key: Key, now: Nanos) -> Option<Nanos> {
+        self.table.update(key, now, &self.steps(Ladder::strike)).ok().flatten()
+    }
+
+    /// What [`Bans::strike`] would answer; changes nothing.
+    pub(crate) fn would_strike(&self, key: Key, now: Nanos) -> Option<Nanos> {
+        self.table.look(key, now, &self.steps(Ladder::strike)).ok().flatten()
     }
 
     pub(crate) fn ban(&self, key: Key, until: Nanos, now: Nanos) -> bool {
@@ -51,10 +56,14 @@ impl<F> Steps for LadderSteps<'_, F>
 where
     F: Fn(&Ladder, State, Nanos) -> Option<State>,
 {
-    type Answer = ();
+    /// How long the client is banned by then.
+    type Answer = Option<Nanos>;
 
-    fn step(&self, state: State, now: Nanos) -> Change<()> {
-        (self.next)(self.ladder, state, now).map_or(Change::Keep(()), |next| Change::Write((), next))
+    fn step(&self, state: State, now: Nanos) -> Change<Option<Nanos>> {
+        match (self.next)(self.ladder, state, now) {
+            Some(next) => Change::Write(Ladder::banned(next, now), next),
+            None => Change::Keep(Ladder::banned(state, now)),
+        }
     }
 
     fn expires(&self, state: State) -> Nanos {

@@ -138,8 +138,9 @@ impl Limiter {
 
     /// Decides one request that counts as `cost` of cost 1: all of it or nothing. Cost 0 always passes a quota and charges nothing.
     ///
-    /// Under several quotas all are looked at first and then charged, so a denial charges none. When other threads use the same client up
-    /// in between, an earlier quota may stay charged: under a race the client may get less than its quotas, never more.
+    /// Under several quotas all are looked at first and then charged, so a denial charges none; it names the one that holds out longest.
+    /// When other threads use the same client up in between, an earlier quota may stay charged: under a race the client may get less than
+    /// its quotas, never more.
     #[inline]
     #[doc(alias = "check_n")]
     pub fn decide_n(&self, key: Key, cost: u32, now: Nanos) -> Decision {
@@ -148,21 +149,24 @@ impl Limiter {
                 .decide(key, cost, now)
                 .map_or_else(|denial| denial.by(0), |grant| allow(grant, 0, false));
         }
-        self.decide_by_name(key, cost, now)
+        self.by_name(key, cost, now, Tier::decide, Bans::strike)
     }
 
     /// What [`Limiter::decide_n`] would answer. Changes nothing.
     pub fn peek(&self, key: Key, cost: u32, now: Nanos) -> Decision {
-        match self.tier(key, now) {
-            Ok(tier) => tier.ask(|meter| meter.peek(key, cost, now)),
-            Err(decision) => decision,
-        }
+        self.by_name(key, cost, now, Tier::peek, Bans::would_strike)
     }
 
     /// Gives back `cost` units that were charged at `charged_at`, when the request turned out not to happen. Never more than that charge
-    /// still weighs, so a refund can't lift a client above its quota.
+    /// still weighs, so what wasn't given back stays within the quota's bound.
+    ///
+    /// - Call it once for a charge: the limiter doesn't remember which were given back.
+    /// - `now` lets the weight of a bucket's charge fade; a clock that lags here gives back as much too much as it lags.
+    /// - A fixed window keeps one unit of a charge that was made at its opening, as long as others are counted in it.
+    /// - A leaky bucket gives back only the charge of a request that nobody waits behind and that waited for nobody: the place of any other
+    ///   in the queue can't be filled.
     pub fn refund(&self, key: Key, cost: u32, charged_at: Nanos, now: Nanos) {
-        if let Ok(tier) = self.tier(key, now) {
+        if let Ok(tier) = self.tier(key) {
             for meter in &tier.meters {
                 meter.refund(key, cost, charged_at, now);
             }
@@ -196,9 +200,15 @@ impl Limiter {
     ///
     /// # Errors
     ///
-    /// When there is no such quota, or the state of clients under the old one means nothing under the new one.
+    /// When there is no such quota, or the state of clients under the old one means nothing under the new one, or one of them is a shadow
+    /// and the other isn't.
     pub fn set_quota(&self, index: usize, quota: &Quota) -> Result<(), SwapError> {
-        self.tiers[0].meters.get(index).ok_or(SwapError::Index)?.set(quota)
+        let Tier { quotas, meters } = &self.tiers[0];
+        let meter = meters.get(index).ok_or(SwapError::Index)?;
+        if quotas[index].is_shadow() != quota.is_shadow() {
+            return Err(SwapError::Incompatible);
+        }
+        meter.set(quota)
     }
 
     /// The quotas that this client falls under, as the limiter was built; none if it is on the allow or deny list.
@@ -216,45 +226,76 @@ impl Limiter {
         meters.map(MeterTable::bytes).sum::<usize>() + self.bans.as_ref().map_or(0, Bans::bytes)
     }
 
-    fn decide_by_name(&self, key: Key, cost: u32, now: Nanos) -> Decision {
-        let tier = match self.tier(key, now) {
+    /// The whole way: lists, bans, quotas. `ask` and `strike` both change something or both don't.
+    fn by_name(
+        &self,
+        key: Key,
+        cost: u32,
+        now: Nanos,
+        ask: impl Fn(&Tier, Key, u32, Nanos) -> Decision,
+        strike: impl Fn(&Bans, Key, Nanos) -> Option<Nanos>,
+    ) -> Decision {
+        let tier = match self.tier(key) {
             Ok(tier) => tier,
             Err(decision) => return decision,
         };
-        let decision = tier.decide(key, cost, now);
-        if let (Some(bans), Decision::Deny { by: DeniedBy::Quota(_), .. }) = (&self.bans, decision) {
-            bans.strike(key, now);
+        let Some(bans) = &self.bans else { return ask(tier, key, cost, now) };
+        let (decision, banned) = match bans.banned(key, now) {
+            Some(rest) => (tier.peek(key, cost, now), Some(rest)),
+            None => {
+                let decision = ask(tier, key, cost, now);
+                let struck = matches!(decision, Decision::Deny { by: DeniedBy::Quota(_), .. });
+                (decision, if struck { strike(bans, key, now) } else { None })
+            }
+        };
+        match (banned, decision) {
+            // The request passes when the ban is over and the quota has room: the later of the two.
+            (Some(rest), Decision::Deny { retry_after, .. }) if retry_after > rest => decision,
+            (Some(rest), _) => Decision::Deny { retry_after: rest, by: DeniedBy::Ban },
+            (None, _) => decision,
         }
-        decision
     }
 
-    /// The quotas to ask, unless a list or a ban has the answer.
-    fn tier(&self, key: Key, now: Nanos) -> Result<&Tier, Decision> {
-        let tier = match self.listed.get(&key.as_u64()) {
-            None => 0,
-            Some(Listed::Tier(tier)) => *tier,
+    /// The quotas to ask, unless a list has the answer.
+    fn tier(&self, key: Key) -> Result<&Tier, Decision> {
+        match self.listed.get(&key.as_u64()) {
+            None => Ok(&self.tiers[0]),
+            Some(Listed::Tier(tier)) => Ok(&self.tiers[*tier]),
             Some(Listed::Allow) => {
                 let grant = Grant { remaining: u32::MAX, reset_after: Nanos::ZERO, delay: Nanos::ZERO };
-                return Err(allow(grant, 0, false));
+                Err(allow(grant, 0, false))
             }
-            Some(Listed::Deny) => return Err(Decision::Deny { retry_after: Nanos::MAX, by: DeniedBy::List }),
-        };
-        match self.bans.as_ref().and_then(|bans| bans.banned(key, now)) {
-            Some(retry_after) => Err(Decision::Deny { retry_after, by: DeniedBy::Ban }),
-            None => Ok(&self.tiers[tier]),
+            Some(Listed::Deny) => Err(Decision::Deny { retry_after: Nanos::MAX, by: DeniedBy::List }),
         }
     }
 }
 
 impl Tier {
     fn decide(&self, key: Key, cost: u32, now: Nanos) -> Decision {
-        if self.meters.len() > 1 {
-            let looked = self.ask(|meter| meter.peek(key, cost, now));
-            if !looked.is_allow() {
-                return looked;
+        // One quota looks and charges in one step.
+        let denial = if self.meters.len() > 1 { self.longest_denial(key, cost, now) } else { None };
+        denial.unwrap_or_else(|| self.ask(|meter| meter.decide(key, cost, now)))
+    }
+
+    fn peek(&self, key: Key, cost: u32, now: Nanos) -> Decision {
+        self.longest_denial(key, cost, now).unwrap_or_else(|| self.ask(|meter| meter.peek(key, cost, now)))
+    }
+
+    /// The denial of the enforced quota that holds out longest, and so the one that says when the request passes.
+    fn longest_denial(&self, key: Key, cost: u32, now: Nanos) -> Option<Decision> {
+        let mut longest: Option<(Denial, u8)> = None;
+        for (index, (quota, meter)) in (0_u8..).zip(self.quotas.iter().zip(&self.meters)) {
+            if quota.is_shadow() {
+                continue;
+            }
+            match meter.peek(key, cost, now) {
+                Err(denial) if longest.is_none_or(|(known, _)| denial.retry_after > known.retry_after) => {
+                    longest = Some((denial, index));
+                }
+                _ => {}
             }
         }
-        self.ask(|meter| meter.decide(key, cost, now))
+        longest.map(|(denial, index)| denial.by(index))
     }
 
     /// Asks every quota in turn and answers for all: the first enforced denial, or the tightest grant.

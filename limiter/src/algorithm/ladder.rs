@@ -11,7 +11,8 @@ use super::State;
 use crate::{LadderError, Nanos, quota::MAX_PERIOD};
 
 /// Temporary bans: `strikes` denials within a span ban a client for the first rung; each ban after that takes the next rung, the last one
-/// repeatedly. Everything is forgotten once a client wasn't banned for as long as the longest rung.
+/// repeatedly. Everything is forgotten once a client has been quiet for as long as the longest rung, after the end of its last ban or after
+/// the first of the strikes that it has begun to collect since.
 ///
 /// # Examples
 ///
