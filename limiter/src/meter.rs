@@ -32,22 +32,22 @@ impl MeterTable {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn decide(&self, key: Key, cost: u32, now: Nanos) -> Verdict {
         match self.algorithm {
-            Algorithm::SlidingWindow => settle(self.table.update(key, now, &self.charge::<SlidingWindow>(cost)), now),
-            Algorithm::FixedWindow => settle(self.table.update(key, now, &self.charge::<FixedWindow>(cost)), now),
-            Algorithm::TokenBucket => settle(self.table.update(key, now, &self.charge::<TokenBucket>(cost)), now),
-            Algorithm::LeakyBucket => settle(self.table.update(key, now, &self.charge::<LeakyBucket>(cost)), now),
+            Algorithm::SlidingWindow => self.charge::<SlidingWindow>(cost).make(&self.table, key, now),
+            Algorithm::FixedWindow => self.charge::<FixedWindow>(cost).make(&self.table, key, now),
+            Algorithm::TokenBucket => self.charge::<TokenBucket>(cost).make(&self.table, key, now),
+            Algorithm::LeakyBucket => self.charge::<LeakyBucket>(cost).make(&self.table, key, now),
         }
     }
 
     pub(crate) fn peek(&self, key: Key, cost: u32, now: Nanos) -> Verdict {
         match self.algorithm {
-            Algorithm::SlidingWindow => settle(self.table.look(key, now, &self.charge::<SlidingWindow>(cost)), now),
-            Algorithm::FixedWindow => settle(self.table.look(key, now, &self.charge::<FixedWindow>(cost)), now),
-            Algorithm::TokenBucket => settle(self.table.look(key, now, &self.charge::<TokenBucket>(cost)), now),
-            Algorithm::LeakyBucket => settle(self.table.look(key, now, &self.charge::<LeakyBucket>(cost)), now),
+            Algorithm::SlidingWindow => self.charge::<SlidingWindow>(cost).if_made(&self.table, key, now),
+            Algorithm::FixedWindow => self.charge::<FixedWindow>(cost).if_made(&self.table, key, now),
+            Algorithm::TokenBucket => self.charge::<TokenBucket>(cost).if_made(&self.table, key, now),
+            Algorithm::LeakyBucket => self.charge::<LeakyBucket>(cost).if_made(&self.table, key, now),
         }
     }
 
@@ -84,6 +84,7 @@ impl MeterTable {
         self.table.bytes()
     }
 
+    #[inline(always)]
     fn charge<R: Rule>(&self, cost: u32) -> Charge<R> {
         Charge { rule: R::unpack(self.rule.load(Ordering::Acquire)), cost }
     }
@@ -100,10 +101,36 @@ struct Charge<R> {
     cost: u32,
 }
 
+impl<R: Rule> Charge<R> {
+    #[inline(always)]
+    fn make(&self, table: &Table, key: Key, now: Nanos) -> Verdict {
+        table.update(key, now, self).unwrap_or_else(|no_slot| self.without_slot(no_slot, now))
+    }
+
+    fn if_made(&self, table: &Table, key: Key, now: Nanos) -> Verdict {
+        table.look(key, now, self).unwrap_or_else(|no_slot| self.without_slot(no_slot, now))
+    }
+
+    /// What needs no slot still has its own answer: no cost always passes, too high a cost never does.
+    #[cold]
+    fn without_slot(&self, no_slot: NoSlot, now: Nanos) -> Verdict {
+        let (until, by): (Nanos, fn(u8) -> DeniedBy) = match no_slot {
+            NoSlot::Debt(until) => (until, DeniedBy::Debt),
+            NoSlot::Full(until) => (until, DeniedBy::Full),
+        };
+        let wait = until.saturating_sub(now);
+        match self.step(0, now) {
+            Change::Keep(Ok(grant)) => Ok(Grant { remaining: 0, reset_after: wait, ..grant }),
+            Change::Keep(never) => never,
+            Change::Write(..) => Err(Denial { retry_after: wait, by }),
+        }
+    }
+}
+
 impl<R: Rule> Steps for Charge<R> {
     type Answer = Verdict;
 
-    #[inline]
+    #[inline(always)]
     fn step(&self, state: State, now: Nanos) -> Change<Verdict> {
         match self.rule.step(state, now, self.cost) {
             Step::Allow { grant, state: next } if next == state => Change::Keep(Ok(grant)),
@@ -116,16 +143,6 @@ impl<R: Rule> Steps for Charge<R> {
     fn expires(&self, state: State) -> Nanos {
         self.rule.expires(state)
     }
-}
-
-fn settle(verdict: Result<Verdict, NoSlot>, now: Nanos) -> Verdict {
-    verdict.unwrap_or_else(|no_slot| {
-        let (until, by): (Nanos, fn(u8) -> DeniedBy) = match no_slot {
-            NoSlot::Debt(until) => (until, DeniedBy::Debt),
-            NoSlot::Full(until) => (until, DeniedBy::Full),
-        };
-        Err(Denial { retry_after: until.saturating_sub(now), by })
-    })
 }
 
 fn packed(quota: &Quota) -> u128 {
