@@ -55,6 +55,7 @@ impl Shard {
         when_full: WhenFull,
         steps: &S,
     ) -> Result<S::Answer, NoSlot> {
+        let now = now.min(END_OF_TIME);
         for _ in 0..MAX_TRIES {
             match self.try_claim(place, now, when_full, steps) {
                 Claim::Done(answer) => return Ok(answer),
@@ -74,6 +75,7 @@ impl Shard {
         when_full: WhenFull,
         steps: &S,
     ) -> Result<(), NoSlot> {
+        let now = now.min(END_OF_TIME);
         if let Some(until) = self.debts.owed(place.owner(), now) {
             return Err(NoSlot::Debt(until));
         }
@@ -209,6 +211,8 @@ fn swap(slot: &AtomicU128, old: u128, new: u128) -> bool {
     slot.compare_exchange(old, new, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
+/// A state that expires at [`Nanos::MAX`] never does.
+const END_OF_TIME: Nanos = Nanos::new(u64::MAX - 1);
 /// A claim takes well under a microsecond; a thread that was stopped in the middle for this long loses it.
 const ABANDONED: Nanos = Nanos::from_secs(1);
 /// When to come back if there was nothing to wait for in particular.

@@ -167,8 +167,9 @@ impl Quota {
         Meter::new(self).resolution()
     }
 
-    /// The most units that any window of length `window` can hold: `[s, s + window)` for the window algorithms, and for the buckets also
-    /// the closed `[s, s + window]`. Proven in the module of each algorithm; for requests of cost 1.
+    /// The most units that any window `[s, s + window)` can hold, and for the token bucket any closed `[s, s + window]`. Proven in the
+    /// module of each algorithm, and for any costs; but units of one request leave a leaky bucket together, so there its cost takes the
+    /// place of the 1.
     ///
     /// | algorithm | bound | for `window` = T |
     /// |---|---|---|

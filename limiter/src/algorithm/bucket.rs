@@ -9,12 +9,13 @@
 //! **Bound (token bucket): B + ⌊W · N / T⌋ in any closed window of length W.** The debt is at most B · E after an admission at the end of
 //! the window and can't be below zero at its start; in between at most W is paid off; so what was charged is at most B · E + W.
 //!
-//! **Bound (leaky bucket): 1 + ⌊W · N / T⌋ leave in any closed window W**, because two that leave are at least E apart.
+//! **Bound (leaky bucket): 1 + ⌊W · N / T⌋ leave in any window `[s, s + W)`**, because two that leave are at least E apart. (Each is told a
+//! whole number of nanoseconds, rounded up, so in whole nanoseconds they can be one closer: the closed window doesn't have this bound.)
 //!
 //! **Time that runs backwards**: the debt stays where it is, and an earlier `now` only sees more of it. (Buckets that store tokens and a
 //! last time mint quota here.)
 
-use super::{Grant, LAST_INSTANT, Rule, State, Step};
+use super::{Grant, LAST_INSTANT, Rule, State, Step, unless_after};
 use crate::Nanos;
 
 /// GCRA: a bucket of `burst` units.
@@ -35,10 +36,12 @@ impl Rule for TokenBucket {
         (self.emission << 32) | u128::from(self.burst)
     }
 
+    #[inline(always)]
     fn unpack(word: u128) -> Self {
         Self { emission: word >> 32, burst: word as u32 }
     }
 
+    #[inline(always)]
     fn step(self, state: State, now: Nanos, cost: u32) -> Step {
         if cost > self.burst {
             return Step::Never;
@@ -46,11 +49,12 @@ impl Rule for TokenBucket {
         let now = instant(now);
         let debt = state.max(now) + u128::from(cost) * self.emission;
         let ceiling = now + u128::from(self.burst) * self.emission;
-        if debt > ceiling {
+        // Without cost a debt above the ceiling is no reason: a clock that lags, or a burst that has been lowered.
+        if debt > ceiling && cost > 0 {
             return Step::Deny { retry_after: ceil(debt - ceiling) };
         }
         let grant = Grant {
-            remaining: quotient(ceiling - debt, self.emission),
+            remaining: quotient(ceiling.saturating_sub(debt), self.emission),
             reset_after: ceil(debt - now),
             delay: Nanos::ZERO,
         };
@@ -58,11 +62,15 @@ impl Rule for TokenBucket {
     }
 
     fn expires(self, state: State) -> Nanos {
-        ceil(state)
+        unless_after(ceil(state).as_u64(), LAST_INSTANT)
     }
 
+    /// What a charge still weighs: time since has paid off that much of it already, or would have had it never been made.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
-        refund(self.emission, state, cost, charged_at, now)
+        let paid = instant(now.saturating_sub(charged_at));
+        let weight = (u128::from(cost) * self.emission).checked_sub(paid)?;
+        let debt = state.saturating_sub(weight).max(instant(now));
+        (debt < state).then_some(debt)
     }
 }
 
@@ -84,11 +92,13 @@ impl Rule for LeakyBucket {
         (self.emission << 48) | u128::from(self.max_delay)
     }
 
+    #[inline(always)]
     fn unpack(word: u128) -> Self {
         Self { emission: word >> 48, max_delay: word as u64 & ((1 << 48) - 1) }
     }
 
     /// A request of cost c counts as c requests back to back and leaves when the last of them would.
+    #[inline(always)]
     fn step(self, state: State, now: Nanos, cost: u32) -> Step {
         let now = instant(now);
         let patience = u128::from(self.max_delay) << FRACTION;
@@ -108,25 +118,22 @@ impl Rule for LeakyBucket {
     }
 
     fn expires(self, state: State) -> Nanos {
-        ceil(state)
+        unless_after(ceil(state).as_u64(), LAST_INSTANT)
     }
 
+    /// Only the charge of a request that found the bucket empty and that nobody has queued behind since. A later one has been told when to
+    /// leave: a debt less by the place before it would let two leave at once.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
-        refund(self.emission, state, cost, charged_at, now)
+        let before = instant(charged_at);
+        let alone = state == before + u128::from(cost) * self.emission;
+        let debt = before.max(instant(now));
+        (alone && debt < state).then_some(debt)
     }
 }
 
 /// T / N, rounded up, with fractional bits. At least one nanosecond: [`crate::Quota`] refuses faster.
 fn emission(limit: u32, period: Nanos) -> u128 {
     instant(period).div_ceil(u128::from(limit))
-}
-
-/// What a charge still weighs: time since has paid off that much of it already, or would have had it never been made.
-fn refund(emission: u128, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
-    let paid = instant(now.saturating_sub(charged_at));
-    let weight = (u128::from(cost) * emission).checked_sub(paid)?;
-    let debt = state.saturating_sub(weight).max(instant(now));
-    (debt < state).then_some(debt)
 }
 
 fn instant(now: Nanos) -> u128 {

@@ -6,7 +6,7 @@
 //! meets two, the first opened before `s`, so the unit that opened it lies outside: (N − 1) + N. The bound is reached: one at 0, N − 1 just
 //! before T, N at T.
 
-use super::{Grant, LAST_INSTANT, Rule, State, Step};
+use super::{Grant, LAST_INSTANT, Rule, State, Step, unless_after};
 use crate::Nanos;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,10 +32,12 @@ impl Rule for FixedWindow {
         (u128::from(self.period) << 32) | u128::from(self.limit)
     }
 
+    #[inline(always)]
     fn unpack(word: u128) -> Self {
         Self { limit: word as u32, period: (word >> 32) as u64 }
     }
 
+    #[inline(always)]
     fn step(self, state: State, now: Nanos, cost: u32) -> Step {
         if cost > self.limit {
             return Step::Never;
@@ -58,15 +60,18 @@ impl Rule for FixedWindow {
     }
 
     fn expires(self, state: State) -> Nanos {
-        if state as u32 == 0 { Nanos::ZERO } else { Nanos::new((state >> 32) as u64 + self.period) }
+        if state as u32 == 0 { Nanos::ZERO } else { unless_after((state >> 32) as u64 + self.period, LAST_INSTANT) }
     }
 
-    /// Only into the window that was charged.
+    /// Only into the window that was charged. The bound rests on the unit that opened the window: once time has passed, one unit stays
+    /// charged in its place as long as others are counted.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
         let (opened, used) = self.window(state, now.as_u64().min(LAST_INSTANT));
         if used == 0 || cost == 0 || charged_at.as_u64() < opened {
             return None;
         }
-        Some((u128::from(opened) << 32) | u128::from(used.saturating_sub(cost)))
+        let left = used.saturating_sub(cost);
+        let opening = left > 0 && charged_at.as_u64() == opened && now.as_u64() > opened;
+        Some((u128::from(opened) << 32) | u128::from(left + u32::from(opening)))
     }
 }

@@ -91,7 +91,7 @@ pub(crate) trait Rule: Copy {
     /// Decides one request of `cost` units.
     fn step(self, state: State, now: Nanos, cost: u32) -> Step;
 
-    /// From when on `state` answers like `0`.
+    /// From when on `state` answers like `0`; [`Nanos::MAX`] for never, because the last instant comes first.
     fn expires(self, state: State) -> Nanos;
 
     /// Gives back up to `cost` units that were charged at `charged_at`: never more than that charge still weighs. `None` changes nothing.
@@ -123,6 +123,11 @@ impl Meter {
             Self::Fixed(_) | Self::Token(_) | Self::Leaky(_) => Nanos::new(1),
         }
     }
+}
+
+/// `end`, unless time stops before it.
+const fn unless_after(end: u64, last_instant: u64) -> Nanos {
+    if end > last_instant { Nanos::MAX } else { Nanos::new(end) }
 }
 
 /// 146 years of nanoseconds. A later `now` is taken for this one, so that no sum below overflows; the limiter then denies, it never mints.
