@@ -134,7 +134,7 @@ pub struct GovernorAsDocumented(RateLimiter<String, DashMapStateStore<String>, Q
 impl GovernorAsDocumented {
     pub fn new(branch: Branch) -> GovernorAsDocumented {
         let quota = match branch {
-            Branch::Allow => GovernorQuota::per_second(NonZeroU32::MAX),
+            Branch::Allow | Branch::AllowNew => GovernorQuota::per_second(NonZeroU32::MAX),
             Branch::Deny => {
                 GovernorQuota::with_period(Duration::from_secs(3600)).expect("not zero").allow_burst(burst())
             }

@@ -15,7 +15,7 @@ use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 
 use tollgate_benches::affinity;
 use tollgate_benches::ids::client_ids;
-use tollgate_limiter::{Algorithm, Nanos};
+use tollgate_limiter::Algorithm;
 
 use crate::gate::{Batched, Gate, Governor, GovernorAsDocumented, Tollgate};
 use crate::lane::{Branch, Lane, Lanes};
@@ -115,8 +115,8 @@ fn other_configurations(criterion: &mut Criterion) {
 /// Every id is new, a quarter million others are still live: each decision claims a slot whose client is long gone.
 fn new_clients(criterion: &mut Criterion) {
     let (ids, capacity) = (2 * million(), million());
-    let mut group = criterion.benchmark_group("allow, every client new");
-    let lanes = || Lanes::new(vec![Lane::with_visits_every(client_ids(ids), Branch::Allow, Nanos::from_secs(40))]);
+    let mut group = criterion.benchmark_group(Branch::AllowNew.to_string());
+    let lanes = || Lanes::new(vec![Lane::new(client_ids(ids), Branch::AllowNew)]);
     measure(&mut group, "tollgate", "1M", || Tollgate::new(capacity, 1), lanes);
 }
 
