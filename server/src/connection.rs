@@ -1,0 +1,372 @@
+//! One connection, from its first byte to its last: the task that carries bytes between a socket and a [`Session`].
+//!
+//! ```text
+//!   wait for input ──▶ exchange ──Read──▶ wait for input ...
+//!                         │ Flush: until the output is gone     (a peer that pipelines a lot)
+//!                         │ Wait: until the answer is due       (leaky bucket)
+//!                         │ Close: done; what is left is sent as the socket goes
+//!                         ▼ Linger: say that we are done, pass over what still comes, then close
+//! ```
+//!
+//! **Back pressure.** A peer that does not take its answers is not read: the moment an output does not fit into the socket, input is
+//! left with the kernel, and what had already arrived is kept in `rest` (at most one batch of it). The peer then has the write
+//! timeout to make room for the whole output.
+//!
+//! **Memory.** An idle connection owns no buffer: input is read where the engine received it, output buffers belong to the engine, and
+//! `rest` is given back as soon as no request is half-read.
+//!
+//! **A panic** while working on a request ends its connection and nothing else: the session it happened in is dropped, and the limiter's
+//! state changes in single atomic steps.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::time::Duration;
+
+use tollgate_limiter::Nanos;
+
+use crate::service::Service;
+use crate::session::{Next, Session, Waiting};
+use crate::socket::{Event, Socket};
+
+/// How long each thing may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// From the first byte of a request's head to its last: then 408.
+    pub head: Duration,
+    /// Between requests.
+    pub idle: Duration,
+    /// For the peer to make room for an output (at most 64 KiB and one answer).
+    pub write: Duration,
+    /// From a head to the end of its content: then 408.
+    pub body: Duration,
+    /// For the peer to close after we said that we are done.
+    pub linger: Duration,
+    /// From the signal to the end of the process.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Timeouts {
+        let seconds = Duration::from_secs;
+        Timeouts {
+            head: seconds(5),
+            idle: seconds(60),
+            write: seconds(10),
+            body: seconds(30),
+            linger: seconds(2),
+            drain: seconds(10),
+        }
+    }
+}
+
+/// What the connections of one core share.
+#[derive(Debug)]
+pub(crate) struct Site {
+    service: Service,
+    head: Nanos,
+    idle: Nanos,
+    write: Nanos,
+    body: Nanos,
+    linger: Nanos,
+}
+
+impl Site {
+    pub fn new(service: Service, timeouts: &Timeouts) -> Site {
+        Site {
+            service,
+            head: timeouts.head.into(),
+            idle: timeouts.idle.into(),
+            write: timeouts.write.into(),
+            body: timeouts.body.into(),
+            linger: timeouts.linger.into(),
+        }
+    }
+
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve<S: Socket>(socket: S, site: Rc<Site>) {
+    let peer = if site.service.needs_peer() { socket.peer() } else { None };
+    let mut connection = Connection {
+        socket,
+        session: Session::new(peer),
+        site,
+        rest: Vec::new(),
+        unseen: false,
+        ended: false,
+        blocked: false,
+        draining: false,
+        owed: Waiting::NextRequest,
+    };
+    if connection.run().await.is_err() {
+        connection.socket.abort();
+    }
+}
+
+struct Connection<S> {
+    socket: S,
+    session: Session,
+    site: Rc<Site>,
+    /// Input that is not consumed yet: the beginning of a request.
+    rest: Vec<u8>,
+    /// Some of `rest` has not been shown to the session.
+    unseen: bool,
+    /// The peer will send nothing more.
+    ended: bool,
+    /// The peer is not taking its answers; the deadline is the write timeout.
+    blocked: bool,
+    draining: bool,
+    /// What the deadline is for, unless `blocked`.
+    owed: Waiting,
+}
+
+/// The connection is of no use any more: reset, or its peer does not read.
+struct Lost;
+
+impl<S: Socket> Connection<S> {
+    async fn run(&mut self) -> Result<(), Lost> {
+        self.set_deadline(self.site.idle);
+        loop {
+            let mut next = match self.wait_for_input().await? {
+                Wake::Input => self.exchange()?,
+                Wake::TooLate => return self.give_up().await,
+            };
+            loop {
+                next = match next {
+                    Next::Read => break,
+                    Next::Flush => {
+                        self.flush().await?;
+                        self.exchange()?
+                    }
+                    Next::Wait(span) => {
+                        self.sleep(span).await?;
+                        self.exchange()?
+                    }
+                    Next::Close(_) => return Ok(()),
+                    Next::Linger(_) => return self.linger().await,
+                }
+            }
+        }
+    }
+
+    #[inline]
+    async fn wait_for_input(&mut self) -> Result<Wake, Lost> {
+        loop {
+            match self.socket.event().await {
+                Event::Input if !self.socket.sending() => return Ok(Wake::Input),
+                Event::Expired if !self.blocked => return Ok(Wake::TooLate),
+                event => self.heed(event)?,
+            }
+            if (self.unseen || self.ended) && !self.socket.sending() {
+                return Ok(Wake::Input);
+            }
+        }
+    }
+
+    /// Gives the session all the input there is and sends what it answers.
+    #[inline]
+    fn exchange(&mut self) -> Result<Next, Lost> {
+        let mut output = self.socket.output();
+        let next = catch_unwind(AssertUnwindSafe(|| self.answer(&mut output))).map_err(|_| {
+            tracing::error!("a connection was closed because of a panic, which is a bug");
+            Lost
+        })?;
+        let answered = !output.is_empty();
+        self.socket.send(output);
+        if next == Next::Read {
+            self.note_what_is_owed(answered);
+        } else {
+            self.keep_input();
+        }
+        Ok(next)
+    }
+
+    #[inline]
+    fn answer(&mut self, output: &mut Vec<u8>) -> Next {
+        let now = self.socket.now();
+        let Connection { socket, session, site, rest, .. } = self;
+        let mut next = Next::Read;
+        if self.unseen || !rest.is_empty() {
+            self.unseen = false;
+            next = advance(session, site, rest, now, output);
+        }
+        while next == Next::Read {
+            let turn = socket.read(|bytes| {
+                if !rest.is_empty() {
+                    rest.extend_from_slice(bytes);
+                    return advance(session, site, rest, now, output);
+                }
+                let turn = session.on_bytes(bytes, now, &site.service, output);
+                if turn.consumed < bytes.len() {
+                    rest.extend_from_slice(&bytes[turn.consumed..]);
+                }
+                turn.next
+            });
+            match turn {
+                Some(turn) => next = turn,
+                None => break,
+            }
+        }
+        if next == Next::Read && self.ended {
+            next = session.on_eof(now, &site.service, output);
+        }
+        next
+    }
+
+    /// Sets the deadline for what the peer owes now. A deadline that runs is left alone: bytes that trickle in don't move it.
+    #[inline]
+    fn note_what_is_owed(&mut self, answered: bool) {
+        let owed = self.session.waiting();
+        let span = match owed {
+            Waiting::NextRequest => self.site.idle,
+            _ if owed == self.owed && !answered => return,
+            Waiting::Head => self.site.head,
+            Waiting::Body => self.site.body,
+        };
+        self.owed = owed;
+        self.set_deadline(span);
+    }
+
+    #[inline]
+    fn set_deadline(&mut self, span: Nanos) {
+        let at = self.socket.now().saturating_add(span);
+        self.socket.deadline(at);
+    }
+
+    /// What matters in every wait.
+    #[cold]
+    fn heed(&mut self, event: Event) -> Result<(), Lost> {
+        match event {
+            Event::Input => {
+                self.keep_input();
+                if self.socket.sending() || self.rest.len() > KEPT_WHILE_WAITING {
+                    self.socket.hold(true);
+                }
+            }
+            Event::End => self.ended = true,
+            Event::Blocked => {
+                if self.socket.sending() {
+                    self.blocked = true;
+                    self.socket.hold(true);
+                    self.set_deadline(self.site.write);
+                }
+            }
+            Event::Sent => {
+                self.socket.hold(false);
+                if std::mem::take(&mut self.blocked) {
+                    self.set_deadline(match self.owed {
+                        Waiting::NextRequest => self.site.idle,
+                        Waiting::Head => self.site.head,
+                        Waiting::Body => self.site.body,
+                    });
+                }
+            }
+            Event::Draining => {
+                self.draining = true;
+                self.session.drain();
+                if !self.blocked && self.session.waiting() == Waiting::NextRequest {
+                    self.set_deadline(LAST_CHANCE);
+                }
+            }
+            Event::Expired if self.blocked => return Err(Lost),
+            Event::Failed => return Err(Lost),
+            Event::Expired | Event::Woken => {}
+        }
+        Ok(())
+    }
+
+    /// Moves input that cannot be worked on yet out of the engine's buffers, which are everybody's.
+    fn keep_input(&mut self) {
+        let Connection { socket, rest, unseen, .. } = self;
+        while socket.read(|bytes| rest.extend_from_slice(bytes)).is_some() {
+            *unseen = true;
+        }
+    }
+
+    /// Waits until the output is gone.
+    async fn flush(&mut self) -> Result<(), Lost> {
+        while self.socket.sending() {
+            let event = self.socket.event().await;
+            self.heed(event)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for an answer to become due, and for the output before it to be gone.
+    async fn sleep(&mut self, span: Nanos) -> Result<(), Lost> {
+        let until = self.socket.now().saturating_add(span);
+        self.socket.sleep_until(until);
+        loop {
+            match self.socket.event().await {
+                Event::Woken => break,
+                event => self.heed(event)?,
+            }
+        }
+        self.flush().await?;
+        self.socket.hold(false);
+        Ok(())
+    }
+
+    /// The peer let its deadline pass: 408 if it had begun a request, silence if not.
+    async fn give_up(&mut self) -> Result<(), Lost> {
+        if self.draining && self.session.waiting() == Waiting::NextRequest {
+            return self.linger().await;
+        }
+        self.flush().await?;
+        let mut output = self.socket.output();
+        self.session.on_head_timeout(&self.site.service, &mut output);
+        let answered = !output.is_empty();
+        self.socket.send(output);
+        if answered { self.linger().await } else { Ok(()) }
+    }
+
+    /// Closes so that the last answer arrives: a close with input unread, or still to come, makes the kernel reset the connection, and a
+    /// reset destroys what the peer has not read yet.
+    async fn linger(&mut self) -> Result<(), Lost> {
+        self.flush().await?;
+        self.socket.finish();
+        self.rest = Vec::new();
+        self.socket.hold(false);
+        self.set_deadline(self.site.linger);
+        let mut budget = LINGER_BYTES;
+        while !self.ended && budget > 0 {
+            match self.socket.event().await {
+                Event::Input => {
+                    while let Some(passed) = self.socket.read(<[u8]>::len) {
+                        budget = budget.saturating_sub(passed);
+                    }
+                }
+                Event::End | Event::Expired | Event::Failed => break,
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a wait for input ended.
+enum Wake {
+    Input,
+    TooLate,
+}
+
+/// Shows `rest` to the session and removes what it consumed.
+fn advance(session: &mut Session, site: &Site, rest: &mut Vec<u8>, now: Nanos, output: &mut Vec<u8>) -> Next {
+    let turn = session.on_bytes(rest, now, &site.service, output);
+    if turn.consumed == rest.len() {
+        *rest = Vec::new();
+    } else {
+        rest.drain(..turn.consumed);
+    }
+    turn.next
+}
+
+/// Input that may pile up while an answer is not due yet; beyond it the peer has to wait.
+const KEPT_WHILE_WAITING: usize = 16 << 10;
+/// What is passed over at most before a connection is closed for good.
+const LINGER_BYTES: usize = 1 << 20;
+/// How long an idle connection may still bring a request after the drain began. A request that was on its way then is answered.
+const LAST_CHANCE: Nanos = Nanos::from_millis(200);

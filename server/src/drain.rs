@@ -1,0 +1,114 @@
+//! The phases of the process and the bells that announce them.
+//!
+//! ```text
+//!   serving ──SIGTERM/SIGINT──▶ draining ──second signal, or the drain timeout──▶ stopping
+//! ```
+//!
+//! A phase is one atomic that every core looks at when its bell rings; a bell is an eventfd the core's engine watches. Phases
+//! only ever move forward, so a core that misses one and sees the next has missed nothing.
+
+use std::io;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+
+use rustix::event::{EventfdFlags, eventfd};
+
+/// What the process is about to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Phase {
+    /// Accepting and answering.
+    Serving = 0,
+    /// Answering what has arrived, accepting what is queued, nothing more.
+    Draining = 1,
+    /// Leaving now.
+    Stopping = 2,
+}
+
+/// What the cores of one process share: the phase, the bells, and the number of open connections.
+#[derive(Debug)]
+pub struct Control {
+    phase: AtomicU8,
+    bells: Vec<Bell>,
+    /// Connections open in the whole process. Written once per connection, never per request.
+    open: AtomicUsize,
+    max_connections: usize,
+}
+
+impl Control {
+    /// For `cores` cores and at most `max_connections` connections.
+    pub fn new(cores: usize, max_connections: usize) -> io::Result<Control> {
+        Ok(Control {
+            phase: AtomicU8::new(Phase::Serving as u8),
+            bells: (0..cores).map(|_| Bell::new()).collect::<io::Result<_>>()?,
+            open: AtomicUsize::new(0),
+            max_connections,
+        })
+    }
+
+    /// The current phase.
+    pub fn phase(&self) -> Phase {
+        // Acquire, with the release in `advance`: whoever sees a phase sees what was done before it was announced.
+        match self.phase.load(Ordering::Acquire) {
+            0 => Phase::Serving,
+            1 => Phase::Draining,
+            _ => Phase::Stopping,
+        }
+    }
+
+    /// Moves on to `phase`, unless it is already reached, and rings every bell.
+    pub fn advance(&self, phase: Phase) {
+        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        for bell in &self.bells {
+            bell.ring();
+        }
+    }
+
+    /// The bell of core number `core`.
+    pub fn bell(&self, core: usize) -> &Bell {
+        &self.bells[core]
+    }
+
+    /// Connections open now, over all cores.
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Whether the connection cap is reached.
+    pub fn is_full(&self) -> bool {
+        self.open() >= self.max_connections
+    }
+
+    /// Counts a connection in.
+    pub fn opened(&self) {
+        self.open.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts a connection out.
+    pub fn closed(&self) {
+        self.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// An eventfd that wakes one core.
+#[derive(Debug)]
+pub struct Bell(OwnedFd);
+
+impl Bell {
+    /// A bell that has not rung.
+    pub fn new() -> io::Result<Bell> {
+        Ok(Bell(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+    }
+
+    /// Wakes the core. The counter is never read: it is the edge that wakes, and it can't overflow within the age of the universe.
+    pub fn ring(&self) {
+        // The only error is a full counter, and then the bell has rung.
+        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+}

@@ -1,0 +1,179 @@
+//! The receive buffers all connections of a core share.
+//!
+//! The kernel takes a buffer out of the group when bytes arrive, not when somebody starts to wait for them, so ten thousand idle
+//! connections own none. A received buffer is read where it lies and goes straight back.
+//!
+//! Buffers of one connection that nobody has read yet are chained through `links`, so a queue of them needs no memory of
+//! its own and a connection's slot holds only the two ends.
+
+use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::io;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use io_uring::types::BufRingEntry;
+
+use super::uring::Uring;
+
+/// A group of equal buffers, lent to the kernel.
+pub(super) struct Buffers {
+    /// The descriptors the kernel reads; page-aligned as it demands.
+    ring: NonNull<BufRingEntry>,
+    /// The buffers themselves, by address only: the kernel writes here while we look elsewhere.
+    memory: NonNull<u8>,
+    count: u16,
+    size: usize,
+    tail: u16,
+    /// Per buffer: bytes received, and the next buffer of the same connection.
+    links: Box<[Link]>,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Link {
+    len: u32,
+    next: u16,
+}
+
+/// A connection's received but unread buffers, oldest first.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chain {
+    first: u16,
+    last: u16,
+}
+
+impl Default for Chain {
+    fn default() -> Chain {
+        Chain { first: NONE, last: NONE }
+    }
+}
+
+impl Chain {
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.first == NONE
+    }
+}
+
+/// The one group a ring has.
+pub(super) const GROUP: u16 = 0;
+/// No buffer: above the largest id, as a group has at most 2^15 buffers.
+const NONE: u16 = u16::MAX;
+const PAGE: usize = 4096;
+/// Buffers start one cache line apart modulo the page. Without it the first line of every buffer, the only one a short
+/// request touches, would fall into the same few sets of the cache.
+const STAGGER: usize = 64;
+
+impl Buffers {
+    /// Allocates `count` buffers (a power of two) of `size` bytes and lends them to `uring`, which must be dropped first.
+    pub fn register(uring: &mut Uring, count: u16, size: usize) -> io::Result<Buffers> {
+        assert!(count.is_power_of_two() && count <= 1 << 15, "the kernel takes powers of two up to 2^15");
+        let (ring_layout, memory_layout) = Buffers::layouts(count, size);
+        let allocate = |layout| {
+            // SAFETY: neither layout's size is zero.
+            NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+        };
+        let ring = allocate(ring_layout).cast();
+        let mut buffers = Buffers {
+            ring,
+            memory: allocate(memory_layout),
+            count,
+            size,
+            tail: 0,
+            links: vec![Link::default(); usize::from(count)].into_boxed_slice(),
+        };
+        // SAFETY: the owner keeps `Buffers` after `Uring` (fields drop in order), so the memory outlives the ring's use.
+        unsafe { uring.register_buffers(ring.as_ptr() as u64, count, GROUP)? };
+        for id in 0..count {
+            buffers.give_back(id);
+        }
+        Ok(buffers)
+    }
+
+    /// Notes that `len` bytes arrived in buffer `id` and adds it to the end of `chain`.
+    #[inline]
+    pub fn append(&mut self, chain: &mut Chain, id: u16, len: u32) {
+        self.links[usize::from(id)] = Link { len, next: NONE };
+        if chain.is_empty() {
+            chain.first = id;
+        } else {
+            self.links[usize::from(chain.last)].next = id;
+        }
+        chain.last = id;
+    }
+
+    /// Takes the oldest buffer off `chain`. Give it back when its bytes are read.
+    #[inline]
+    pub fn pop(&mut self, chain: &mut Chain) -> Option<Filled> {
+        if chain.is_empty() {
+            return None;
+        }
+        let id = chain.first;
+        let Link { len, next } = self.links[usize::from(id)];
+        chain.first = next;
+        Some(Filled { id, bytes: NonNull::slice_from_raw_parts(self.buffer(id), (len as usize).min(self.size)) })
+    }
+
+    /// Lends buffer `id` to the kernel again.
+    #[inline]
+    pub fn give_back(&mut self, id: u16) {
+        let address = self.buffer(id).as_ptr() as u64;
+        let mask = self.count - 1;
+        // SAFETY: the index is masked by the ring's size, and the kernel does not read entries at or beyond the tail.
+        let entry = unsafe { &mut *self.ring.as_ptr().add(usize::from(self.tail & mask)) };
+        entry.set_addr(address);
+        entry.set_len(self.size as u32);
+        entry.set_bid(id);
+        self.tail = self.tail.wrapping_add(1);
+        // SAFETY: `ring` is the first entry of a registered, page-aligned ring; the tail is the kernel's to read and ours
+        // to write, both atomically. Release: the entry must be visible before the tail that covers it.
+        unsafe { (*BufRingEntry::tail(self.ring.as_ptr()).cast::<AtomicU16>()).store(self.tail, Ordering::Release) };
+    }
+
+    #[inline]
+    fn buffer(&self, id: u16) -> NonNull<u8> {
+        assert!(id < self.count, "the kernel names only buffers it was lent");
+        // SAFETY: the id is in range, so the offset stays inside the allocation.
+        unsafe { self.memory.add(usize::from(id) * (self.size + STAGGER)) }
+    }
+
+    fn layouts(count: u16, size: usize) -> (Layout, Layout) {
+        let ring = Layout::array::<BufRingEntry>(usize::from(count)).and_then(|layout| layout.align_to(PAGE));
+        let memory =
+            Layout::array::<u8>(usize::from(count) * (size + STAGGER)).and_then(|layout| layout.align_to(STAGGER));
+        (ring.expect("at most 2^15 × 16 bytes"), memory.expect("a few MiB"))
+    }
+}
+
+impl Drop for Buffers {
+    fn drop(&mut self) {
+        let (ring, memory) = Buffers::layouts(self.count, self.size);
+        // SAFETY: allocated with these layouts in `register`; whoever drops this has seen every receive end.
+        unsafe {
+            dealloc(self.ring.as_ptr().cast(), ring);
+            dealloc(self.memory.as_ptr(), memory);
+        }
+    }
+}
+
+/// A buffer with bytes in it, in our hands until it is given back.
+pub(super) struct Filled {
+    id: u16,
+    bytes: NonNull<[u8]>,
+}
+
+impl Filled {
+    #[inline]
+    pub fn id(&self) -> u16 {
+        self.id
+    }
+
+    /// The bytes received.
+    ///
+    /// # Safety
+    /// The buffer has not been given back yet, and its `Buffers` still exists.
+    #[inline]
+    pub unsafe fn bytes(&self) -> &[u8] {
+        // SAFETY: between `pop` and `give_back` neither the kernel nor we write to the buffer.
+        unsafe { self.bytes.as_ref() }
+    }
+}

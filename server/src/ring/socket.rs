@@ -1,0 +1,142 @@
+//! A connection's end of the driver: the handle its task holds.
+
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::net::IpAddr;
+use std::os::fd::BorrowedFd;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tollgate_limiter::Nanos;
+
+use super::driver::Driver;
+use super::slots::{News, Slot, State};
+use crate::socket::{Event, Socket};
+
+/// A socket on the ring.
+pub(crate) struct RingSocket {
+    driver: Rc<RefCell<Driver>>,
+    index: u32,
+    abort: bool,
+}
+
+impl RingSocket {
+    pub(super) fn new(driver: Rc<RefCell<Driver>>, index: u32) -> RingSocket {
+        RingSocket { driver, index, abort: false }
+    }
+
+    #[inline]
+    fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
+        let mut driver = self.driver.borrow_mut();
+        let slot = &mut driver.slots[self.index];
+        if !slot.inbox.is_empty() {
+            return Poll::Ready(Event::Input);
+        }
+        if !slot.news.is_empty() {
+            return Poll::Ready(next_news(slot));
+        }
+        if !slot.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            slot.waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+#[cold]
+fn next_news(slot: &mut Slot) -> Event {
+    let by_urgency = [
+        // A failure stays: there is nothing else to say about the connection any more.
+        (News::SENT, Event::Sent),
+        (News::BLOCKED, Event::Blocked),
+        (News::WOKEN, Event::Woken),
+        (News::DRAINING, Event::Draining),
+        (News::END, Event::End),
+        (News::EXPIRED, Event::Expired),
+    ];
+    if slot.news.has(News::FAILED) {
+        return Event::Failed;
+    }
+    let (news, event) = by_urgency.into_iter().find(|&(news, _)| slot.news.has(news)).expect("the caller saw news");
+    slot.news.clear(news);
+    event
+}
+
+impl Socket for RingSocket {
+    #[inline]
+    async fn event(&mut self) -> Event {
+        poll_fn(|cx| self.poll_event(cx)).await
+    }
+
+    #[inline]
+    fn read<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
+        let filled = self.driver.borrow_mut().pop_input(self.index)?;
+        // SAFETY: given back only below; the driver, which `self` keeps alive, holds the buffers.
+        let result = take(unsafe { filled.bytes() });
+        self.driver.borrow_mut().give_back(&filled);
+        Some(result)
+    }
+
+    #[inline]
+    fn output(&mut self) -> Vec<u8> {
+        self.driver.borrow_mut().output()
+    }
+
+    #[inline]
+    fn send(&mut self, output: Vec<u8>) {
+        self.driver.borrow_mut().send(self.index, output);
+    }
+
+    #[inline]
+    fn sending(&mut self) -> bool {
+        let slot = &mut self.driver.borrow_mut().slots[self.index];
+        let sending = slot.is_sending();
+        if sending {
+            slot.state.set(State::WANTS_SENT);
+        }
+        sending
+    }
+
+    fn hold(&mut self, hold: bool) {
+        self.driver.borrow_mut().hold(self.index, hold);
+    }
+
+    #[inline]
+    fn deadline(&mut self, at: Nanos) {
+        self.driver.borrow_mut().set_deadline(self.index, at);
+    }
+
+    fn sleep_until(&mut self, at: Nanos) {
+        self.driver.borrow_mut().sleep_until(self.index, at);
+    }
+
+    fn finish(&mut self) {
+        let fd = self.driver.borrow().slots[self.index].fd;
+        // SAFETY: the descriptor is open until this socket is dropped.
+        let socket = unsafe { BorrowedFd::borrow_raw(fd) };
+        // Fails only if the peer is gone, and then it needs no telling.
+        let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Write);
+    }
+
+    fn abort(&mut self) {
+        self.abort = true;
+    }
+
+    #[inline]
+    fn now(&self) -> Nanos {
+        self.driver.borrow().now()
+    }
+
+    fn peer(&self) -> Option<IpAddr> {
+        let fd = self.driver.borrow().slots[self.index].fd;
+        // SAFETY: the descriptor is open until this socket is dropped.
+        let socket = unsafe { BorrowedFd::borrow_raw(fd) };
+        let address = std::net::SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok()?;
+        Some(address.ip().to_canonical())
+    }
+}
+
+impl Drop for RingSocket {
+    fn drop(&mut self) {
+        self.driver.borrow_mut().close(self.index, self.abort);
+    }
+}

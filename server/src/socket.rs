@@ -1,0 +1,57 @@
+//! What a connection needs of an engine: the only words spoken between HTTP and I/O.
+//!
+//! Both engines, our ring and plain glommio streams, speak them, so the same [`crate::connection`] runs on either (static dispatch).
+//! The vocabulary is completion-shaped: an engine says what *happened*, and bytes are read where they lie.
+
+use std::net::IpAddr;
+
+use tollgate_limiter::Nanos;
+
+/// What happened on a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Bytes arrived; [`Socket::read`] has them, all of which are to be taken before the next wait.
+    Input,
+    /// The peer will send no more. Said once.
+    End,
+    /// The output is gone. Said only after [`Socket::sending`] answered true.
+    Sent,
+    /// The peer isn't taking the output; it is being sent as it makes room.
+    Blocked,
+    /// The deadline passed. Said once per deadline.
+    Expired,
+    /// The timer of [`Socket::sleep_until`] went off.
+    Woken,
+    /// The server is going down. Said once.
+    Draining,
+    /// The connection is lost: reset, timed out.
+    Failed,
+}
+
+/// One connection's socket. Dropping it sends what is left, then closes.
+pub trait Socket {
+    /// Waits for the next thing to happen. The only wait there is.
+    fn event(&mut self) -> impl Future<Output = Event>;
+    /// Shows the oldest unread input to `take` and lets go of it. `None`: there is none.
+    fn read<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R>;
+    /// An empty buffer to write answers to, used again and again.
+    fn output(&mut self) -> Vec<u8>;
+    /// Sends `output`, or just takes it back if it is empty. Not while [`Socket::sending`].
+    fn send(&mut self, output: Vec<u8>);
+    /// Whether output is still on its way; if so, [`Event::Sent`] will come.
+    fn sending(&mut self) -> bool;
+    /// `true`: leave further input with the kernel, so that the peer has to wait. `false`: receive again.
+    fn hold(&mut self, hold: bool);
+    /// Asks for [`Event::Expired`] at `at`, give or take a tenth of a second; replaces the last one.
+    fn deadline(&mut self, at: Nanos);
+    /// Asks for [`Event::Woken`] at `at`, as precisely as the kernel's timers are.
+    fn sleep_until(&mut self, at: Nanos);
+    /// Tells the peer that no more output follows. Not while [`Socket::sending`].
+    fn finish(&mut self);
+    /// Closes at once when dropped, whatever is unsent.
+    fn abort(&mut self);
+    /// The time of the batch being worked on.
+    fn now(&self) -> Nanos;
+    /// The peer's address (an IPv4 peer of an IPv6 listener as IPv4).
+    fn peer(&self) -> Option<IpAddr>;
+}
