@@ -1,6 +1,8 @@
 //! The command line as scripts see it: what goes to stdout, what to stderr, and the exit code.
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -131,6 +133,59 @@ fn a_file_that_is_right_passes_the_check() {
     assert_eq!(stderr(&output), "");
     assert_eq!(output.status.code(), Some(0));
     assert!(stdout(&output).starts_with(&format!("{path}: ok, needs 1 MiB on 1 core\n")), "{}", stdout(&output));
+}
+
+#[test]
+fn a_file_has_room_for_a_hundred_thousand_clients_with_quotas_of_their_own() {
+    let scratch = Scratch::new("many-clients");
+    let ids: Vec<String> = (0..100_000).map(|id| format!("\"client-number-{id:08}\",\n")).collect();
+    let path = scratch.file("gate.toml", format!("[[override]]\nclients = [\n{}]\nlimit = \"9/s\"\n", ids.concat()));
+    let output = tollgate(&["--config", &path, "--check"]);
+    assert_eq!((stderr(&output).as_str(), output.status.code()), ("", Some(0)));
+}
+
+#[test]
+fn a_file_may_come_through_a_pipe() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["--config", "/dev/stdin", "--print-config"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"backlog = 77\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(stdout(&output).contains("\nbacklog = 77\n"), "{}", stdout(&output));
+}
+
+#[test]
+fn it_says_where_it_listens_and_exits_0_when_drained() {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_tollgate"))
+        .args(["--listen", "127.0.0.1:0", "--max-clients", "1k", "--cores", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let address =
+        lines.find_map(|line| line.strip_prefix("listening on http://").map(str::to_owned)).expect("it starts");
+    let mut peer = TcpStream::connect(address).unwrap();
+    peer.write_all(b"GET /?clientId=7 HTTP/1.1\r\nHost: gate\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    peer.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::TERM).unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+}
+
+#[test]
+fn an_address_that_is_taken_exits_1_with_one_line() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = tollgate(&["--listen", &address, "--max-clients", "1k"]);
+    let said = stderr(&output);
+    assert!(said.starts_with(&format!("tollgate: {address} is in use")), "{said}");
+    assert_eq!((said.lines().count(), output.status.code()), (1, Some(1)));
 }
 
 #[test]
