@@ -230,7 +230,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Option<Next> {
         let body = Body::new(request.framing, service.limits().body_bytes);
-        let waits_for_continue = body.is_some() && request.expect == Expect::Continue && !request.http10;
+        let waits_for_continue = body.is_some() && request.expect != Expect::Nothing && !request.http10;
         let persistence = persistence(request);
         let head_only = request.method == Method::Head;
         match service.judge(request, &mut self.peer, now) {
@@ -397,3 +397,6 @@ fn another_follows(body: Option<Body>, rest: &[u8], service: &Service) -> bool {
 fn is_head(request: &[u8]) -> bool {
     request.starts_with(b"HEAD ")
 }
+
+#[cfg(test)]
+mod tests;
