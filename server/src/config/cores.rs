@@ -28,7 +28,7 @@ pub enum CoresError {
     Backwards(usize, usize),
     /// One core named twice.
     Twice(usize),
-    /// A CPU number or count beyond [`MOST_CORES`].
+    /// A CPU number or count beyond the 1024 that the kernel can pin to.
     TooLarge,
     /// More cores than the process may use.
     TooMany {
