@@ -13,7 +13,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use tollgate_limiter::{Decision, Key, Limiter, Nanos};
 
-pub use crate::http::response::LimitedStatus;
+pub use crate::http::limited::LimitedStatus;
 use crate::{
     http::{
         Limits, Request,

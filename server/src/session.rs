@@ -23,22 +23,22 @@
 //! The verdicts and the final answers depend on the bytes alone, not on how they were cut into reads. Only `100 Continue` does: it is for a
 //! client whose content has not arrived.
 
+mod ending;
+mod turn;
+
 use std::net::IpAddr;
 
 use tollgate_limiter::{Decision, Key, Nanos};
 
 use crate::{
     http::{
-        CloseReason, Progress, Reject, Request,
-        body::Body,
-        chunked::Passed,
-        request::Expect,
-        request_line::Method,
-        response::Persistence,
-        scan::{HeadScan, Scanned},
+        CloseReason, Progress, Reject, Request, body::Body, chunked::Passed, request::Expect, request_line::Method,
+        response::Persistence, scan::HeadScan,
     },
     service::{Peer, Service, Verdict},
 };
+use ending::{another_follows, persistence};
+pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.
 pub const OUT_BYTES: usize = 64 * 1024;
@@ -60,42 +60,6 @@ enum Begun {
     Head {
         head_only: bool,
     },
-}
-
-/// What a call of [`Session::on_bytes`] came to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Turn {
-    /// So many bytes at the front of the input are done with.
-    pub consumed: usize,
-    /// What to do now, after `out` has been flushed.
-    pub next: Next,
-}
-
-/// What the driver of a session must do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Next {
-    /// Flush `out` if there is anything in it, keep the unconsumed rest, read more.
-    Read,
-    /// `out` is full: flush it, then call again with the rest before reading.
-    Flush,
-    /// Flush `out`, wait so long, then call again with the rest: the answer held back comes first.
-    Wait(Nanos),
-    /// Flush `out`, then close.
-    Close(CloseReason),
-    /// Flush `out`, shut down the sending side, read and discard for a bounded time, then close: the peer may still be sending, and a close
-    /// with unread bytes would destroy the answer on its way.
-    Linger(CloseReason),
-}
-
-/// What a session waits for, which tells which deadline applies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waiting {
-    /// The first byte of a request.
-    NextRequest,
-    /// The rest of a head.
-    Head,
-    /// The rest of a request's content.
-    Body,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -360,37 +324,6 @@ impl Session {
         }
         self.phase = Phase::Closed(reason);
         Next::Close(reason)
-    }
-}
-
-/// Whether a connection outlives this request (RFC 9112 section 9.3).
-fn persistence(request: &Request<'_>) -> Persistence {
-    if request.connection.close {
-        Persistence::Close(CloseReason::PeerAsked)
-    } else if !request.http10 {
-        Persistence::Keep
-    } else if request.connection.keep_alive {
-        Persistence::KeepExplicitly
-    } else {
-        Persistence::Close(CloseReason::Http10)
-    }
-}
-
-/// Whether `rest` holds, after the rest of `body`, something else that will be answered.
-#[cold]
-fn another_follows(body: Option<Body>, rest: &[u8], service: &Service) -> bool {
-    let mut rest = match body.map(|mut body| body.advance(rest)) {
-        None => rest,
-        Some(Ok(Passed::Ended(length))) => &rest[length..],
-        Some(Ok(Passed::All) | Err(_)) => return false,
-    };
-    let mut scan = HeadScan::default();
-    loop {
-        match scan.advance(rest, service.limits()) {
-            Scanned::Skip(length) => rest = &rest[length..],
-            Scanned::NeedMore => return false,
-            Scanned::Head(_) | Scanned::Reject(_) => return true,
-        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! The grammar is wider than one would think: a registered name may be empty and may contain commas. Both are accepted; user information
 //! (`user@host`) is not part of it.
 
+use super::fields::byte_table;
+
 /// Whether `value` is a Host field value. Empty is: a client whose target has no authority must send it so.
 pub fn is_valid(value: &[u8]) -> bool {
     let port = if value.first() == Some(&b'[') {
@@ -34,12 +36,11 @@ pub fn is_authority(value: &[u8]) -> bool {
 
 fn is_registered_name(name: &[u8]) -> bool {
     let mut rest = name;
-    while let [byte, tail @ ..] = rest {
-        rest = match (byte, tail) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => after,
-            (byte, _) if is_unreserved_or_sub_delim(*byte) => tail,
+    while let Some(at) = rest.iter().position(|&byte| !NAME[byte as usize]) {
+        match &rest[at..] {
+            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = after,
             _ => return false,
-        };
+        }
     }
     true
 }
@@ -54,11 +55,10 @@ fn is_ip_literal(literal: &[u8]) -> bool {
         return !version.is_empty()
             && version.iter().all(u8::is_ascii_hexdigit)
             && !address.is_empty()
-            && address.iter().all(|&byte| byte == b':' || is_unreserved_or_sub_delim(byte));
+            && address.iter().all(|&byte| byte == b':' || NAME[byte as usize]);
     }
     str::from_utf8(literal).is_ok_and(|text| text.parse::<std::net::Ipv6Addr>().is_ok())
 }
 
-fn is_unreserved_or_sub_delim(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
-}
+/// `unreserved / sub-delims` of RFC 3986.
+const NAME: [bool; 256] = byte_table(b"-._~!$&'()*+,;=");

@@ -24,6 +24,8 @@ pub mod decimal;
 pub mod fields;
 pub mod framing;
 pub mod host;
+pub mod limited;
+pub mod ratelimit;
 pub mod reject;
 pub mod request;
 pub mod request_line;
