@@ -8,11 +8,11 @@ use std::cell::{Cell, RefCell};
 
 use tollgate_limiter::{Decision, Nanos, Quota};
 
+pub use super::limited::LimitedStatus;
 use super::{
     CloseReason, Reject,
     date::{self, imf_fixdate},
     decimal,
-    limited::LimitedStatus,
     ratelimit::RateLimitFields,
 };
 

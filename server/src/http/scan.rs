@@ -92,3 +92,20 @@ impl HeadScan {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that have been looked at are not looked at again, or a head that arrives byte by byte would be quadratic work: the end of a head that
+    /// appears among them goes unseen.
+    #[test]
+    fn the_search_goes_on_where_it_stopped() {
+        let mut scan = HeadScan::default();
+        assert_eq!(scan.advance(b"GET / HTTP/1.1\r\nHost: h", &Limits::default()), Scanned::NeedMore);
+        let changed = b"GET / HTTP/1.1\r\n\r\nst: h\r\n";
+        assert_eq!(scan.advance(changed, &Limits::default()), Scanned::NeedMore);
+        let complete = b"GET / HTTP/1.1\r\n\r\nst: h\r\n\r\n";
+        assert_eq!(scan.advance(complete, &Limits::default()), Scanned::Head(complete.len()));
+    }
+}
