@@ -370,3 +370,6 @@ const KEPT_WHILE_WAITING: usize = 16 << 10;
 const LINGER_BYTES: usize = 1 << 20;
 /// How long an idle connection may still bring a request after the drain began. A request that was on its way then is answered.
 const LAST_CHANCE: Nanos = Nanos::from_millis(200);
+
+#[cfg(test)]
+mod tests;

@@ -73,6 +73,7 @@ pub mod service;
 pub mod session;
 mod shards;
 mod socket;
+mod streams;
 mod wheel;
 
 pub use run::run;

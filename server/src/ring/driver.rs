@@ -48,6 +48,10 @@ pub(super) struct Driver {
     now: Nanos,
     /// How long a closing connection may take to accept the rest of its output.
     write_timeout: Nanos,
+    /// A task has been woken without a completion having come, in this turn.
+    woke: bool,
+    /// Somebody waits for an output that the kernel has yet to be given; it will say nothing when it is sent.
+    hurry: bool,
     /// A bell rang and nobody has looked yet.
     pub(super) rung: bool,
     pub(super) phase: Phase,
@@ -93,6 +97,8 @@ impl Driver {
             write_timeout: Nanos::from(settings.write_timeout),
             // A phase announced before the bell was watched must not be missed.
             rung: true,
+            woke: false,
+            hurry: false,
             phase: Phase::Serving,
             sleep_timer: false,
         };
@@ -102,15 +108,36 @@ impl Driver {
 
     /// Submits, collects, and acts on what came; waits up to `wait` for something to come. Says whether anything did.
     pub fn turn(&mut self, wait: Duration) -> io::Result<bool> {
+        self.woke = false;
         self.ask_for_input();
-        self.uring.enter(u32::from(!wait.is_zero()), wait)?;
+        let want = u32::from(!std::mem::take(&mut self.hurry));
+        self.uring.enter(want, wait)?;
         self.now = self.clock.now();
-        let worked = self.reap();
+        let completed = self.reap();
         self.land_flights();
         if self.wheel.is_behind(Tick::at(self.now)) {
             self.expire();
         }
-        Ok(worked)
+        Ok(completed || self.woke)
+    }
+
+    /// Whether every task has been heard and there is nothing to hand to the kernel. A task that ran while the core sleeps would wait
+    /// in vain for its output to go.
+    pub fn is_at_rest(&mut self) -> bool {
+        let nothing_to_do = !self.woke && !self.hurry && !self.rung;
+        nothing_to_do && self.to_receive.is_empty() && self.flights.is_empty() && self.uring.submitted_all()
+    }
+
+    /// Whether output of this connection is on its way; if so, its task hears when it is gone.
+    #[inline]
+    pub fn is_sending(&mut self, index: u32) -> bool {
+        let slot = &mut self.slots[index];
+        let sending = slot.is_sending();
+        if sending {
+            slot.state.set(State::WANTS_SENT);
+            self.hurry |= slot.state.has(State::QUEUED);
+        }
+        sending
     }
 
     #[inline]
@@ -217,6 +244,7 @@ impl Driver {
         slot.waker = None;
         slot.state.set(State::CLOSING);
         if slot.is_sending() && !abort {
+            self.hurry |= slot.state.has(State::QUEUED);
             self.set_deadline(index, self.now.saturating_add(self.write_timeout));
         } else {
             self.shut(index);
@@ -226,6 +254,7 @@ impl Driver {
     /// Tells every connection that the server is going down, and starts to close the listener.
     pub fn drain(&mut self) {
         self.phase = Phase::Draining;
+        self.woke = true;
         for (_, slot) in self.slots.used() {
             slot.news.set(News::DRAINING);
             slot.wake();
@@ -439,6 +468,7 @@ impl Driver {
         } else if slot.state.take(State::WANTS_SENT) {
             slot.news.set(News::SENT);
             slot.wake();
+            self.woke = true;
         }
     }
 
@@ -495,6 +525,7 @@ impl Driver {
                 } else {
                     slot.news.set(News::EXPIRED);
                     slot.wake();
+                    self.woke = true;
                 }
             }
         }

@@ -20,6 +20,7 @@
 )]
 
 mod accept;
+mod adopt;
 mod buffers;
 mod driver;
 mod park;
@@ -36,6 +37,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
+pub(crate) use adopt::listener;
 pub(crate) use driver::DriverSettings;
 pub(crate) use probe::probe;
 pub(crate) use socket::RingSocket;
@@ -105,7 +107,7 @@ fn may_sleep(driver: &Rc<RefCell<Driver>>) -> io::Result<bool> {
     driver.set_alarm();
     driver.uring.notify(true);
     driver.uring.enter(0, Duration::ZERO)?;
-    Ok(!driver.uring.has_completions())
+    Ok(driver.is_at_rest() && !driver.uring.has_completions())
 }
 
 /// Lets every task that is ready run, then goes on.

@@ -9,8 +9,9 @@ use std::task::{Context, Poll};
 
 use tollgate_limiter::Nanos;
 
+use super::buffers::Filled;
 use super::driver::Driver;
-use super::slots::{News, Slot, State};
+use super::slots::{News, Slot};
 use crate::socket::{Event, Socket};
 
 /// A socket on the ring.
@@ -70,10 +71,9 @@ impl Socket for RingSocket {
     #[inline]
     fn read<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let filled = self.driver.borrow_mut().pop_input(self.index)?;
-        // SAFETY: given back only below; the driver, which `self` keeps alive, holds the buffers.
-        let result = take(unsafe { filled.bytes() });
-        self.driver.borrow_mut().give_back(&filled);
-        Some(result)
+        let loan = Loan { driver: &self.driver, filled };
+        // SAFETY: given back when `loan` goes; the driver, which `self` keeps alive, holds the buffers.
+        Some(take(unsafe { loan.filled.bytes() }))
     }
 
     #[inline]
@@ -88,12 +88,7 @@ impl Socket for RingSocket {
 
     #[inline]
     fn sending(&mut self) -> bool {
-        let slot = &mut self.driver.borrow_mut().slots[self.index];
-        let sending = slot.is_sending();
-        if sending {
-            slot.state.set(State::WANTS_SENT);
-        }
-        sending
+        self.driver.borrow_mut().is_sending(self.index)
     }
 
     fn hold(&mut self, hold: bool) {
@@ -132,6 +127,19 @@ impl Socket for RingSocket {
         let socket = unsafe { BorrowedFd::borrow_raw(fd) };
         let address = std::net::SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok()?;
         Some(address.ip().to_canonical())
+    }
+}
+
+/// A buffer being read. It goes back even if the reader panics.
+struct Loan<'a> {
+    driver: &'a RefCell<Driver>,
+    filled: Filled,
+}
+
+impl Drop for Loan<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        self.driver.borrow_mut().give_back(&self.filled);
     }
 }
 

@@ -1,0 +1,106 @@
+//! One core: its thread, its executor, its engine.
+
+use std::os::fd::OwnedFd;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
+
+use super::{Engine, Report};
+use crate::clock::Clock;
+use crate::connection::{Site, Timeouts, serve};
+use crate::drain::Control;
+use crate::ring::{self, DriverSettings};
+use crate::service::Service;
+use crate::streams::{self, StreamsSettings};
+
+/// One core's share of the work, until it has a thread.
+pub(super) struct Core {
+    pub index: usize,
+    pub cpu: usize,
+    pub engine: Engine,
+    pub clock: Clock,
+    pub listener: OwnedFd,
+    pub control: Arc<Control>,
+    pub timeouts: Timeouts,
+}
+
+impl Core {
+    /// The life of the core's thread.
+    pub fn run(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) {
+        let index = self.index;
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.serve(service, reports)));
+        let outcome = outcome.unwrap_or_else(|panic| Err(format!("panic: {}", panic_text(&*panic))));
+        // Nobody listening means that the process is ending.
+        let _ = reports.send(Report::Ended(index, outcome));
+    }
+
+    fn serve(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) -> Result<(), String> {
+        let executor = self.executor()?;
+        let site = Rc::new(Site::new(service(self.index), &self.timeouts));
+        site.service().set_unix_time(self.clock.unix_seconds());
+        executor.run(async move {
+            // glommio's first sleep takes tens of milliseconds; not in front of a customer.
+            glommio::timer::sleep(Duration::from_micros(1)).await;
+            // Whoever waits for this has gone only if the process is ending.
+            let _ = reports.send(Report::Ready);
+            let on_tick = |seconds| site.service().set_unix_time(seconds);
+            match self.engine {
+                Engine::Ring => {
+                    let settings = DriverSettings {
+                        listener: self.listener,
+                        control: self.control,
+                        core: self.index,
+                        clock: self.clock,
+                        write_timeout: self.timeouts.write,
+                    };
+                    let spawn = |socket| {
+                        glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
+                    };
+                    ring::drive(settings, spawn, on_tick).await.map_err(|error| format!("io_uring: {error}"))
+                }
+                Engine::Glommio => {
+                    let settings = StreamsSettings {
+                        listener: self.listener,
+                        control: self.control,
+                        clock: self.clock,
+                        write_timeout: self.timeouts.write,
+                    };
+                    let spawn = |socket| {
+                        glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
+                    };
+                    streams::drive(settings, spawn, on_tick).await;
+                    Ok(())
+                }
+            }
+        })
+    }
+
+    fn executor(&self) -> Result<LocalExecutor, String> {
+        LocalExecutorBuilder::new(Placement::Fixed(self.cpu))
+            .name(&format!("core-{}", self.cpu))
+            .io_memory(EXECUTOR_IO_MEMORY)
+            .ring_depth(EXECUTOR_RING_DEPTH)
+            .preempt_timer(PREEMPT)
+            .make()
+            .map_err(|error| error.to_string())
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("no message")
+}
+
+/// glommio's minimum: there is no file I/O here.
+const EXECUTOR_IO_MEMORY: usize = 64 << 10;
+/// glommio's rings carry timers and an eventfd.
+const EXECUTOR_RING_DEPTH: usize = 64;
+/// How often a busy core enters glommio's reactor: a few system calls per 10 ms.
+const PREEMPT: Duration = Duration::from_millis(10);

@@ -1,0 +1,184 @@
+//! What the streams of one core share: deadlines, news for sleeping tasks, and buffers.
+
+use std::sync::Arc;
+use std::task::Waker;
+
+use tollgate_limiter::Nanos;
+
+use crate::clock::Clock;
+use crate::drain::{Control, Phase};
+use crate::socket::Event;
+use crate::wheel::{Deadline, Tick, Wheel};
+
+/// One core's share.
+pub(super) struct Hub {
+    members: Vec<Member>,
+    free: Vec<usize>,
+    wheel: Wheel,
+    expired: Vec<(Tick, u64)>,
+    /// Output buffers at rest.
+    pool: Vec<Vec<u8>>,
+    pub control: Arc<Control>,
+    pub clock: Clock,
+    pub now: Nanos,
+    pub draining: bool,
+    pub write_timeout: Nanos,
+}
+
+/// One connection, as far as others have to reach it.
+#[derive(Default)]
+struct Member {
+    generation: u32,
+    used: bool,
+    deadline: Deadline,
+    waker: Option<Waker>,
+    expired: bool,
+    woken: bool,
+    draining: bool,
+}
+
+/// A connection's place in the hub. The generation tells it from the next one in the same place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    index: u32,
+    generation: u32,
+}
+
+impl Place {
+    fn id(self) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.index)
+    }
+
+    fn from_id(id: u64) -> Place {
+        Place { index: id as u32, generation: (id >> 32) as u32 }
+    }
+}
+
+impl Hub {
+    pub fn new(control: Arc<Control>, clock: Clock, write_timeout: Nanos) -> Hub {
+        let now = clock.now();
+        Hub {
+            members: Vec::new(),
+            free: Vec::new(),
+            wheel: Wheel::new(now),
+            expired: Vec::new(),
+            pool: Vec::new(),
+            control,
+            clock,
+            now,
+            draining: false,
+            write_timeout,
+        }
+    }
+
+    pub fn join(&mut self) -> Place {
+        self.control.opened();
+        let index = self.free.pop().unwrap_or_else(|| {
+            self.members.push(Member::default());
+            self.members.len() - 1
+        });
+        let member = &mut self.members[index];
+        let generation = member.generation.wrapping_add(1);
+        *member = Member { generation, used: true, draining: self.draining, ..Member::default() };
+        Place { index: index as u32, generation }
+    }
+
+    pub fn leave(&mut self, place: Place) {
+        if let Some(member) = self.member(place) {
+            member.used = false;
+            member.waker = None;
+            self.free.push(place.index as usize);
+            self.control.closed();
+        }
+    }
+
+    /// Connections of this core.
+    pub fn len(&self) -> usize {
+        self.members.len() - self.free.len()
+    }
+
+    pub fn set_deadline(&mut self, place: Place, at: Nanos) {
+        let Hub { members, wheel, .. } = self;
+        wheel.set(&mut members[place.index as usize].deadline, Tick::after(at), place.id());
+    }
+
+    /// What the connection has not been told; if nothing, `waker` is told when there is something.
+    pub fn news(&mut self, place: Place, waker: &Waker) -> Option<Event> {
+        let member = &mut self.members[place.index as usize];
+        for (news, event) in [
+            (&mut member.woken, Event::Woken),
+            (&mut member.draining, Event::Draining),
+            (&mut member.expired, Event::Expired),
+        ] {
+            if std::mem::take(news) {
+                return Some(event);
+            }
+        }
+        if !member.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
+            member.waker = Some(waker.clone());
+        }
+        None
+    }
+
+    /// A connection's own timer went off.
+    pub fn wake(&mut self, place: Place) {
+        if let Some(member) = self.member(place) {
+            member.woken = true;
+            if let Some(waker) = &member.waker {
+                waker.wake_by_ref();
+            }
+        }
+    }
+
+    /// Reads the clock, lets deadlines expire, and looks at the phase, which it returns.
+    pub fn tick(&mut self) -> Phase {
+        self.now = self.clock.now();
+        let mut expired = std::mem::take(&mut self.expired);
+        self.wheel.advance(Tick::at(self.now), &mut expired);
+        for (tick, id) in expired.drain(..) {
+            let Hub { members, wheel, .. } = self;
+            let place = Place::from_id(id);
+            let member = &mut members[place.index as usize];
+            if member.used && member.generation == place.generation && wheel.fired(&mut member.deadline, tick, id) {
+                member.expired = true;
+                if let Some(waker) = &member.waker {
+                    waker.wake_by_ref();
+                }
+            }
+        }
+        self.expired = expired;
+        let phase = self.control.phase();
+        if phase >= Phase::Draining && !self.draining {
+            self.draining = true;
+            for member in self.members.iter_mut().filter(|member| member.used) {
+                member.draining = true;
+                if let Some(waker) = &member.waker {
+                    waker.wake_by_ref();
+                }
+            }
+        }
+        phase
+    }
+
+    pub fn output(&mut self) -> Vec<u8> {
+        self.pool.pop().unwrap_or_default()
+    }
+
+    /// Puts an output buffer to rest.
+    pub fn rest(&mut self, mut output: Vec<u8>) {
+        if (1..=OUTPUT_KEPT).contains(&output.capacity()) && self.pool.len() < POOL {
+            output.clear();
+            self.pool.push(output);
+        }
+    }
+
+    fn member(&mut self, place: Place) -> Option<&mut Member> {
+        let member = self.members.get_mut(place.index as usize)?;
+        (member.used && member.generation == place.generation).then_some(member)
+    }
+}
+
+/// Larger output buffers are given back to the allocator.
+const OUTPUT_KEPT: usize = 128 << 10;
+/// Output buffers kept at rest.
+const POOL: usize = 256;

@@ -1,0 +1,116 @@
+//! The other engine: glommio's own TCP streams, as glommio means them to be used.
+//!
+//! It is the reference that the ring is compared with, in tests and in figures, and what is left on kernels without the ring's features. It
+//! costs about three times the CPU per request: a receive, a poll and a send each, and glommio's reactor around them.
+//!
+//! Everything but the sockets is the same: the connections, the deadlines, the drain.
+
+mod hub;
+mod socket;
+
+use std::cell::RefCell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_lite::future;
+use glommio::net::{TcpListener, TcpStream};
+use tollgate_limiter::Nanos;
+
+pub(crate) use socket::StreamSocket;
+
+use crate::clock::Clock;
+use crate::drain::{Control, Phase};
+use crate::ring;
+use hub::Hub;
+
+/// What a core's engine needs to start.
+pub(crate) struct StreamsSettings {
+    pub listener: OwnedFd,
+    pub control: Arc<Control>,
+    pub clock: Clock,
+    pub write_timeout: Duration,
+}
+
+/// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
+/// wall-clock time, a few times a second.
+pub(crate) async fn drive(settings: StreamsSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
+    let StreamsSettings { listener, control, clock, write_timeout } = settings;
+    let hub = Rc::new(RefCell::new(Hub::new(control, clock, Nanos::from(write_timeout))));
+    let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
+    let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
+    let ticks = async {
+        while hub.borrow_mut().tick() < Phase::Stopping {
+            on_tick(clock.unix_seconds());
+            glommio::timer::sleep(TICK).await;
+        }
+    };
+    let work = async {
+        accept_until_drained(&hub, &ring::listener(listener), start).await;
+        while hub.borrow().len() > 0 {
+            glommio::timer::sleep(TICK).await;
+        }
+    };
+    future::or(ticks, work).await;
+}
+
+/// Accepts; waits when the process has as many connections as it may, or no descriptors; goes on until the drain, and then until the
+/// queue is empty.
+async fn accept_until_drained(hub: &RefCell<Hub>, listener: &TcpListener, start: impl Fn(TcpStream)) {
+    let mut reported = false;
+    let mut last_look = false;
+    while !last_look {
+        last_look = hub.borrow().draining;
+        if last_look {
+            // New handshakes are dropped by now; those that had begun get this long to enter the queue.
+            glommio::timer::sleep(SETTLE).await;
+        } else if hub.borrow().control.is_full() {
+            glommio::timer::sleep(RETRY).await;
+            continue;
+        }
+        loop {
+            match next_connection(listener, if last_look { Duration::ZERO } else { RETRY }).await {
+                Some(Ok(stream)) => {
+                    reported = false;
+                    start(stream);
+                    if hub.borrow().control.is_full() && !last_look {
+                        break;
+                    }
+                }
+                Some(Err(error)) => {
+                    if !std::mem::replace(&mut reported, true) {
+                        tracing::warn!(%error, "cannot accept connections for now; trying again every 100 ms (raise `ulimit -n`?)");
+                    }
+                    glommio::timer::sleep(RETRY).await;
+                }
+                None => break,
+            }
+        }
+    }
+}
+
+/// The next connection, if one comes within `patience`. Giving up is harmless: glommio keeps the operation in the listener and comes
+/// back to it.
+async fn next_connection(listener: &TcpListener, patience: Duration) -> Option<io::Result<TcpStream>> {
+    let accepted = async {
+        let accepted = listener.shared_accept().await;
+        // Bound in the same breath: an accepted stream that is dropped unbound is never closed.
+        Some(accepted.map(|stream| stream.bind_to_executor()).map_err(io::Error::from))
+    };
+    let too_late = async {
+        glommio::timer::sleep(patience).await;
+        None
+    };
+    future::or(accepted, too_late).await
+}
+
+/// Everybody reads to the same place.
+const SCRATCH: usize = 16 << 10;
+/// How often deadlines and the phase are looked at.
+const TICK: Duration = Duration::from_millis(67);
+/// How long to wait for descriptors or for others to leave.
+const RETRY: Duration = Duration::from_millis(100);
+/// How long a handshake that had begun when the drain did may take.
+const SETTLE: Duration = Duration::from_millis(50);
