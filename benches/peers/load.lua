@@ -1,11 +1,9 @@
 -- The load of benches/compare: requests of random clients, made before the clock starts, so that wrk spends its time on sockets.
 --
--- Arguments: how many requests to prepare, how many to pipeline, a seed.
--- Every other request comes from one of FLOODERS clients, who ask far too often and are denied; the rest come from random
+-- Arguments: how many requests to prepare, how many to pipeline, a seed, how many flooders there are.
+-- Every other request comes from one of the flooders, who ask far too often and are denied; the rest come from random
 -- clients, each asking less often than once a second, who are allowed. So a limiter answers half with 200 and half with 503,
 -- whatever its speed, and no server measures only its cheaper branch.
-
-local FLOODERS = 256
 
 local prepared, next_request = {}, 0
 
@@ -15,10 +13,10 @@ function setup(thread)
   threads = threads + 1
 end
 
-local function one(host, flooder)
+local function one(host, flooders)
   local id
-  if flooder then
-    id = string.format("f%07x", math.random(1, FLOODERS))
+  if flooders then
+    id = string.format("f%07x", math.random(1, flooders))
   else
     id = string.format("%08x", math.random(0, 0x7fffffff))
   end
@@ -26,13 +24,13 @@ local function one(host, flooder)
 end
 
 function init(args)
-  local requests, depth, seed = tonumber(args[1]), tonumber(args[2]), tonumber(args[3])
+  local requests, depth, seed, flooders = tonumber(args[1]), tonumber(args[2]), tonumber(args[3]), tonumber(args[4])
   math.randomseed(seed * 1000 + thread_index)
   local host = wrk.host .. ":" .. wrk.port
   for i = 1, requests / depth do
     local batch = {}
     for j = 1, depth do
-      batch[j] = one(host, (i * depth + j) % 2 == 0)
+      batch[j] = one(host, (i * depth + j) % 2 == 0 and flooders)
     end
     prepared[i] = table.concat(batch)
   end

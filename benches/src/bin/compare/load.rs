@@ -2,6 +2,7 @@
 
 use std::io::Read;
 use std::net::SocketAddr;
+use std::ops::RangeInclusive;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -10,8 +11,14 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{Interrupt, Process};
 
+/// The clients who send every other request, and are nearly always denied.
+const FLOODERS: u64 = 64;
+/// What one flooder may be allowed in a run besides its burst: one a second, and one more on either side.
+const FLOODER_BURST: u64 = 5 + 2;
+/// Clients drawn at random come together by chance, in a limiter's table or within five seconds.
+const CHANCE: f64 = 0.05;
 /// How long wrk may need beyond its run, to prepare the requests and to close.
-const GRACE: Duration = Duration::from_secs(20);
+const GRACE: Duration = Duration::from_secs(60);
 
 /// What wrk is asked to do.
 #[derive(Debug)]
@@ -46,7 +53,8 @@ impl Load<'_> {
             .arg(format!("--duration={}s", self.seconds))
             .arg(format!("--script={}", self.script.display()))
             .arg(format!("http://{}/", self.target))
-            .args(["--", &self.prepared().to_string(), &self.depth.to_string(), &self.seed.to_string()])
+            .arg("--")
+            .args([self.prepared(), self.depth, self.seed, FLOODERS as usize].map(|argument| argument.to_string()))
             .stdout(Stdio::piped());
         let mut wrk = Process::start(&mut command, self.cpus)?;
         let limit = Duration::from_secs(self.seconds) + GRACE;
@@ -66,6 +74,13 @@ impl Load<'_> {
 }
 
 impl Seen {
+    /// Which share of the requests a limiter may have denied if it did what it should.
+    pub fn denied_by_a_limiter(&self) -> RangeInclusive<f64> {
+        let forgiven = FLOODERS as f64 * (FLOODER_BURST as f64 + self.seconds);
+        let least = 0.5 - forgiven / self.requests as f64 - CHANCE;
+        least..=0.5 + CHANCE
+    }
+
     fn parse(said: &str) -> Result<Seen> {
         let line = said.lines().find_map(|line| line.strip_prefix("compare: ")).context("no summary line")?;
         let field = |name: &str| -> Result<u64> {
@@ -92,5 +107,13 @@ mod tests {
         let seen = Seen::parse(said).unwrap();
         assert_eq!(seen, Seen { requests: 10, seconds: 2.0, denied: 4, errors: 10 });
         assert!(Seen::parse("compare: requests=10\n").is_err());
+    }
+
+    #[test]
+    fn a_limiter_that_denies_nobody_is_found_out() {
+        let seen = Seen { requests: 100_000, seconds: 3.0, denied: 0, errors: 0 };
+        assert!(seen.denied_by_a_limiter().contains(&0.5));
+        assert!(!seen.denied_by_a_limiter().contains(&0.4));
+        assert!(!seen.denied_by_a_limiter().contains(&0.6));
     }
 }

@@ -13,8 +13,6 @@ use crate::server::{Binaries, Contender};
 pub const TARGET_CONNECTIONS: usize = 64;
 /// What the machine does besides wrk's run: start, preparation, stop.
 const OVERHEAD_SECONDS: f64 = 1.2;
-/// The share of denials that a limiter must show under this load, which is half flooders and half clients within their quota.
-const DENIED_SHARE: std::ops::RangeInclusive<f64> = 0.35..=0.65;
 /// wrk's errors beside its requests: one connection lost at the end of a run is not a finding, one in a thousand requests is.
 const ERROR_SHARE: f64 = 0.001;
 
@@ -161,8 +159,13 @@ impl Plan {
         let requests = seen.requests as f64;
         let denied_share = seen.denied as f64 / requests;
         ensure!(seen.errors as f64 <= ERROR_SHARE * requests, "wrk counted {} errors: {seen:?}", seen.errors);
-        let expected = if contender.limits() { DENIED_SHARE } else { 0.0..=0.0 };
-        ensure!(expected.contains(&denied_share), "{:.1} % were denied: not the mix it is about", 100.0 * denied_share);
+        let expected = if contender.limits() { seen.denied_by_a_limiter() } else { 0.0..=0.0 };
+        ensure!(
+            expected.contains(&denied_share),
+            "a share of {denied_share:.3} was denied, not {:.3} to {:.3}",
+            expected.start(),
+            expected.end()
+        );
         Ok(Sample {
             row,
             contender,

@@ -126,7 +126,11 @@ impl Binaries {
 
     /// Limit on, headers on: as it comes.
     fn tollgate(&self, cpus: &[usize]) -> Command {
-        let cores = cpus.iter().map(ToString::to_string).collect::<Vec<_>>().join(",");
+        // A number alone would be a count of cores.
+        let cores = match cpus {
+            [cpu] => format!("{cpu}-{cpu}"),
+            several => several.iter().map(ToString::to_string).collect::<Vec<_>>().join(","),
+        };
         let mut command = Command::new(&self.tollgate);
         command.args(["--listen", "127.0.0.1:0", "--limit", LIMIT, "--max-clients", MAX_CLIENTS, "--cores", &cores]);
         command.args(&self.tollgate_args);
