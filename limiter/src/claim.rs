@@ -76,12 +76,21 @@ impl Shard {
         steps: &S,
     ) -> Result<(), NoSlot> {
         let now = now.min(END_OF_TIME);
-        if let Some(until) = self.debts.owed(place.owner(), now) {
-            return Err(NoSlot::Debt(until));
-        }
         match self.scan(place, now, when_full, steps) {
             Scan::Full(until) => Err(NoSlot::Full(until)),
-            Scan::Confirmed | Scan::Pending(..) | Scan::Room(_) => Ok(()),
+            Scan::Confirmed | Scan::Pending(..) => Ok(()),
+            Scan::Room(pick) => {
+                self.owed(place, &pick, now, when_full).map_or(Ok(()), |until| Err(NoSlot::Debt(until)))
+            }
+        }
+    }
+
+    /// Until when the key would be in debt once it had taken that slot. The debt of the client that it displaces counts, if they share all
+    /// their cells: after the swap nobody could tell whose it is.
+    fn owed(&self, place: &Place, pick: &Pick, now: Nanos, when_full: WhenFull) -> Option<Nanos> {
+        match pick.displaced {
+            Some(displaced) if when_full == WhenFull::Remember => self.debts.owed_with(place.owner(), displaced, now),
+            _ => self.debts.owed(place.owner(), now),
         }
     }
 
@@ -91,7 +100,7 @@ impl Shard {
             Scan::Full(until) => return Claim::NoSlot(NoSlot::Full(until)),
             Scan::Pending(index, word) => (self.slot(place, index), (index, word)),
             Scan::Room(pick) => {
-                if let Some(until) = self.debts.owed(place.owner(), now) {
+                if let Some(until) = self.owed(place, &pick, now, when_full) {
                     return Claim::NoSlot(NoSlot::Debt(until));
                 }
                 if let Change::Keep(answer) = steps.step(0, now) {

@@ -38,6 +38,16 @@ impl DebtSketch {
         (owed > now.as_u64()).then(|| Nanos::new(owed))
     }
 
+    /// [`DebtSketch::owed`], as it would be with one more debt recorded.
+    pub(crate) fn owed_with(&self, owner: u64, (debtor, expiry): (u64, Nanos), now: Nanos) -> Option<Nanos> {
+        let cells = self.cells(owner).zip(self.cells(debtor)).map(|(cell, other)| {
+            let shared = if core::ptr::eq(cell, other) { expiry.as_u64() } else { 0 };
+            cell.load(Ordering::Acquire).max(shared)
+        });
+        let owed = cells.min().unwrap_or(0);
+        (owed > now.as_u64()).then(|| Nanos::new(owed))
+    }
+
     pub(crate) fn bytes(&self) -> usize {
         self.rows.iter().map(|row| size_of_val(&**row)).sum()
     }
