@@ -5,7 +5,7 @@
 //!
 //! 1. scan all candidates; a confirmed slot of this key (expired or not): decide on it as usual;
 //! 2. a pending slot of this key: somebody is claiming; go on from step 4 with that slot. None: pick a slot that is empty or expired, in
-//!    the line with the fewest live slots; all live: see [`WhenFull`];
+//!    the first line with at most one live slot, else the line with the fewest; all live: see [`WhenFull`];
 //! 3. compare-and-swap it to a pending word that was never there before; failed: start again;
 //! 4. scan the other candidates: this key confirmed, retract mine and start again; this key pending at a higher index, kill it; at a lower
 //!    index, retract mine and start again;
@@ -14,7 +14,7 @@
 use crate::debt::raise;
 use crate::slot::{self, Content};
 use crate::sync::{AtomicU128, Ordering, fence};
-use crate::table::{CANDIDATES, Change, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
+use crate::table::{CANDIDATES, Change, Hit, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
 use crate::{Nanos, WhenFull};
 
 /// Where a claim got to.
@@ -56,7 +56,13 @@ impl Shard {
         steps: &S,
     ) -> Result<S::Answer, NoSlot> {
         let now = now.min(END_OF_TIME);
-        for _ in 0..MAX_TRIES {
+        let mut tries = 0;
+        while tries < MAX_TRIES {
+            match self.hit(place, now, steps) {
+                Hit::Done(answer) => return Ok(answer),
+                Hit::Lost => continue,
+                Hit::Absent => tries += 1,
+            }
             match self.try_claim(place, now, when_full, steps) {
                 Claim::Done(answer) => return Ok(answer),
                 Claim::NoSlot(why) => return Err(why),
@@ -96,7 +102,7 @@ impl Shard {
 
     fn try_claim<S: Steps>(&self, place: &Place, now: Nanos, when_full: WhenFull, steps: &S) -> Claim<S::Answer> {
         let (mine, pending) = match self.scan(place, now, when_full, steps) {
-            Scan::Confirmed => return self.decide(place, now, steps),
+            Scan::Confirmed => return Claim::Again,
             Scan::Full(until) => return Claim::NoSlot(NoSlot::Full(until)),
             Scan::Pending(index, word) => (self.slot(place, index), (index, word)),
             Scan::Room(pick) => {
@@ -162,17 +168,6 @@ impl Shard {
         }
     }
 
-    /// One try at a slot that turned out to be there.
-    fn decide<S: Steps>(&self, place: &Place, now: Nanos, steps: &S) -> Claim<S::Answer> {
-        let Some((slot, word)) = self.find(place) else { return Claim::Again };
-        let Some(state) = slot::state(word) else { return Claim::Again };
-        match steps.step(state, now) {
-            Change::Keep(answer) => Claim::Done(answer),
-            Change::Write(answer, next) if swap(slot, word, slot::confirmed(place.tag, next)) => Claim::Done(answer),
-            Change::Write(..) => Claim::Again,
-        }
-    }
-
     fn scan<S: Steps>(&self, place: &Place, now: Nanos, when_full: WhenFull, steps: &S) -> Scan {
         let mut room: Option<(usize, Pick)> = None;
         let mut first_to_expire: Option<Pick> = None;
@@ -198,7 +193,8 @@ impl Shard {
                 }
             }
             if index % SLOTS_PER_LINE == SLOTS_PER_LINE - 1 {
-                let roomier = room.as_ref().is_none_or(|(least, _)| live < *least);
+                // The first line with at most one live slot is as good as any, and the sooner a line is read the better.
+                let roomier = room.as_ref().is_none_or(|(least, _)| live < *least && *least > 1);
                 match free.take() {
                     Some(pick) if roomier => room = Some((live, pick)),
                     _ => {}

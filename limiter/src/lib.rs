@@ -68,3 +68,6 @@ pub use limiter::{Limiter, ShardParts, ShardPlan};
 pub use nanos::Nanos;
 pub use quota::Quota;
 pub use settings::{Capacity, Override, Settings, UnknownWhenFull, WhenFull};
+#[cfg(loom)]
+#[doc(hidden)]
+pub use sync::announce_loads;

@@ -145,9 +145,7 @@ impl Limiter {
     #[doc(alias = "check_n")]
     pub fn decide_n(&self, key: Key, cost: u32, now: Nanos) -> Decision {
         if self.plain {
-            return self.tiers[0].meters[0]
-                .decide(key, cost, now)
-                .map_or_else(|denial| denial.by(0), |grant| allow(grant, 0, false));
+            return self.tiers[0].meters[0].decide_alone(key, cost, now);
         }
         self.by_name(key, cost, now, Tier::decide, Bans::strike)
     }
@@ -263,7 +261,7 @@ impl Limiter {
             Some(Listed::Tier(tier)) => Ok(&self.tiers[*tier]),
             Some(Listed::Allow) => {
                 let grant = Grant { remaining: u32::MAX, reset_after: Nanos::ZERO, delay: Nanos::ZERO };
-                Err(allow(grant, 0, false))
+                Err(grant.decision(0, false))
             }
             Some(Listed::Deny) => Err(Decision::Deny { retry_after: Nanos::MAX, by: DeniedBy::List }),
         }
@@ -319,19 +317,8 @@ impl Tier {
         // With nothing but shadow quotas nothing limits the client.
         let unlimited = Grant { remaining: u32::MAX, reset_after: Nanos::ZERO, delay };
         let (grant, index) = tightest.unwrap_or((unlimited, 0));
-        allow(Grant { delay, ..grant }, index, would_deny)
+        Grant { delay, ..grant }.decision(index, would_deny)
     }
-}
-
-impl Denial {
-    fn by(self, index: u8) -> Decision {
-        Decision::Deny { retry_after: self.retry_after, by: (self.by)(index) }
-    }
-}
-
-const fn allow(grant: Grant, quota_index: u8, would_deny: bool) -> Decision {
-    let Grant { remaining, reset_after, delay } = grant;
-    Decision::Allow { remaining, reset_after, delay, quota_index, would_deny }
 }
 
 /// The quotas and the room of each tier, the default first.

@@ -3,7 +3,7 @@
 use crate::algorithm::{FixedWindow, Grant, LeakyBucket, Meter, Rule, SlidingWindow, State, Step, TokenBucket};
 use crate::sync::{AtomicU128, Ordering};
 use crate::table::{Change, NoSlot, Shard, Steps, Table};
-use crate::{Algorithm, DeniedBy, Key, Nanos, Quota, SwapError, WhenFull};
+use crate::{Algorithm, Decision, DeniedBy, Key, Nanos, Quota, SwapError, WhenFull};
 
 /// What one quota says to one request.
 pub(crate) type Verdict = Result<Grant, Denial>;
@@ -12,7 +12,27 @@ pub(crate) type Verdict = Result<Grant, Denial>;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Denial {
     pub(crate) retry_after: Nanos,
-    pub(crate) by: fn(u8) -> DeniedBy,
+    reason: Reason,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    Quota,
+    Debt,
+    Full,
+    Cost,
+}
+
+impl Denial {
+    pub(crate) const fn by(self, index: u8) -> Decision {
+        let by = match self.reason {
+            Reason::Quota => DeniedBy::Quota(index),
+            Reason::Debt => DeniedBy::Debt(index),
+            Reason::Full => DeniedBy::Full(index),
+            Reason::Cost => DeniedBy::Cost(index),
+        };
+        Decision::Deny { retry_after: self.retry_after, by }
+    }
 }
 
 #[derive(Debug)]
@@ -32,7 +52,17 @@ impl MeterTable {
         }
     }
 
-    #[inline(always)]
+    /// The decision for a client under this quota alone: the way of nearly every request, so each algorithm has its own, all in one piece.
+    #[inline]
+    pub(crate) fn decide_alone(&self, key: Key, cost: u32, now: Nanos) -> Decision {
+        match self.algorithm {
+            Algorithm::SlidingWindow => self.alone::<SlidingWindow>(key, cost, now),
+            Algorithm::FixedWindow => self.alone::<FixedWindow>(key, cost, now),
+            Algorithm::TokenBucket => self.alone::<TokenBucket>(key, cost, now),
+            Algorithm::LeakyBucket => self.alone::<LeakyBucket>(key, cost, now),
+        }
+    }
+
     pub(crate) fn decide(&self, key: Key, cost: u32, now: Nanos) -> Verdict {
         match self.algorithm {
             Algorithm::SlidingWindow => self.charge::<SlidingWindow>(cost).make(&self.table, key, now),
@@ -84,6 +114,14 @@ impl MeterTable {
         self.table.bytes()
     }
 
+    #[inline(never)]
+    fn alone<R: Rule>(&self, key: Key, cost: u32, now: Nanos) -> Decision {
+        match self.charge::<R>(cost).make(&self.table, key, now) {
+            Ok(grant) => grant.decision(0, false),
+            Err(denial) => denial.by(0),
+        }
+    }
+
     #[inline(always)]
     fn charge<R: Rule>(&self, cost: u32) -> Charge<R> {
         Charge { rule: R::unpack(self.rule.load(Ordering::Acquire)), cost }
@@ -114,15 +152,15 @@ impl<R: Rule> Charge<R> {
     /// What needs no slot still has its own answer: no cost always passes, too high a cost never does.
     #[cold]
     fn without_slot(&self, no_slot: NoSlot, now: Nanos) -> Verdict {
-        let (until, by): (Nanos, fn(u8) -> DeniedBy) = match no_slot {
-            NoSlot::Debt(until) => (until, DeniedBy::Debt),
-            NoSlot::Full(until) => (until, DeniedBy::Full),
+        let (until, reason) = match no_slot {
+            NoSlot::Debt(until) => (until, Reason::Debt),
+            NoSlot::Full(until) => (until, Reason::Full),
         };
         let wait = until.saturating_sub(now);
         match self.step(0, now) {
             Change::Keep(Ok(grant)) => Ok(Grant { remaining: 0, reset_after: wait, ..grant }),
             Change::Keep(never) => never,
-            Change::Write(..) => Err(Denial { retry_after: wait, by }),
+            Change::Write(..) => Err(Denial { retry_after: wait, reason }),
         }
     }
 }
@@ -135,8 +173,8 @@ impl<R: Rule> Steps for Charge<R> {
         match self.rule.step(state, now, self.cost) {
             Step::Allow { grant, state: next } if next == state => Change::Keep(Ok(grant)),
             Step::Allow { grant, state } => Change::Write(Ok(grant), state),
-            Step::Deny { retry_after } => Change::Keep(Err(Denial { retry_after, by: DeniedBy::Quota })),
-            Step::Never => Change::Keep(Err(Denial { retry_after: Nanos::MAX, by: DeniedBy::Cost })),
+            Step::Deny { retry_after } => Change::Keep(Err(Denial { retry_after, reason: Reason::Quota })),
+            Step::Never => Change::Keep(Err(Denial { retry_after: Nanos::MAX, reason: Reason::Cost })),
         }
     }
 

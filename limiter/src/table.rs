@@ -43,6 +43,15 @@ pub(crate) enum NoSlot {
     Full(Nanos),
 }
 
+/// What came of one try at a client's slot.
+pub(crate) enum Hit<R> {
+    Done(R),
+    /// Somebody else changed the slot first.
+    Lost,
+    /// The client has no confirmed slot.
+    Absent,
+}
+
 /// The algorithm's side of an update, which knows nothing of slots.
 pub(crate) trait Steps {
     type Answer: Copy;
@@ -79,22 +88,13 @@ impl Table {
     }
 
     /// Asks `steps` about the client's state and does what it says, as one atomic step.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn update<S: Steps>(&self, key: Key, now: Nanos, steps: &S) -> Result<S::Answer, NoSlot> {
         let (shard, place) = self.place(key);
-        while let Some((slot, word)) = shard.find(&place) {
-            let Some(state) = slot::state(word) else { break };
-            match steps.step(state, now) {
-                Change::Keep(answer) => return Ok(answer),
-                Change::Write(answer, state) => {
-                    let next = slot::confirmed(place.tag, state);
-                    if slot.compare_exchange(word, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
-                        return Ok(answer);
-                    }
-                }
-            }
+        match shard.hit(&place, now, steps) {
+            Hit::Done(answer) => Ok(answer),
+            Hit::Lost | Hit::Absent => shard.claim(&place, now, self.when_full, steps),
         }
-        shard.claim(&place, now, self.when_full, steps)
     }
 
     /// What [`Table::update`] would answer; changes nothing.
@@ -143,7 +143,7 @@ impl Table {
         self.shards.iter().map(Shard::bytes).sum()
     }
 
-    #[inline]
+    #[inline(always)]
     fn place(&self, key: Key) -> (&Shard, Place) {
         let product = u64::from(key.position()) * self.shards.len() as u64;
         let shard = &self.shards[(product >> 32) as usize];
@@ -168,15 +168,37 @@ impl Shard {
         })
     }
 
+    /// One try at deciding for a client that has a slot.
+    #[inline(always)]
+    pub(crate) fn hit<S: Steps>(&self, place: &Place, now: Nanos, steps: &S) -> Hit<S::Answer> {
+        let Some((slot, word)) = self.find(place) else { return Hit::Absent };
+        let Some(state) = slot::state(word) else { return Hit::Absent };
+        match steps.step(state, now) {
+            Change::Keep(answer) => Hit::Done(answer),
+            Change::Write(answer, state) => {
+                let next = slot::confirmed(place.tag, state);
+                match slot.compare_exchange(word, next, Ordering::AcqRel, Ordering::Acquire) {
+                    Ok(_) => Hit::Done(answer),
+                    Err(_) => Hit::Lost,
+                }
+            }
+        }
+    }
+
     /// The slot of the owner, confirmed or pending, with what it held.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn find(&self, place: &Place) -> Option<(&AtomicU128, u128)> {
         for group in 0..GROUPS {
-            for slot in &self.lines[place.line(group)].0 {
+            let line = &self.lines[place.line(group)].0;
+            // All slots of a line without a branch between them: which one it is nobody can predict.
+            let matches = line.iter().rev().fold(0_u32, |bits, slot| {
+                (bits << 1) | u32::from(slot::tag(slot.load(Ordering::Acquire)) == place.tag)
+            });
+            if matches != 0 {
+                let slot = &line[matches.trailing_zeros() as usize % SLOTS_PER_LINE];
                 let word = slot.load(Ordering::Acquire);
-                if slot::tag(word) == place.tag {
-                    return Some((slot, word));
-                }
+                // It may have changed hands since; then whoever looks again looks from the start.
+                return (slot::tag(word) == place.tag).then_some((slot, word));
             }
         }
         None

@@ -6,7 +6,7 @@
 use core::fmt;
 use core::str::FromStr;
 
-use crate::{Nanos, Quota, QuotaError};
+use crate::{Decision, Nanos, Quota, QuotaError};
 
 pub(crate) mod bucket;
 pub(crate) mod fixed_window;
@@ -81,6 +81,13 @@ pub(crate) struct Grant {
     pub(crate) remaining: u32,
     pub(crate) reset_after: Nanos,
     pub(crate) delay: Nanos,
+}
+
+impl Grant {
+    pub(crate) const fn decision(self, quota_index: u8, would_deny: bool) -> Decision {
+        let Self { remaining, reset_after, delay } = self;
+        Decision::Allow { remaining, reset_after, delay, quota_index, would_deny }
+    }
 }
 
 /// A quota, worked out for deciding: it fits one word, so that a running limiter can take over another one atomically.

@@ -1,17 +1,17 @@
 //! Sliding window: at most N units in *every* window `[s, s + T)`.
 //!
-//! The word holds the last N admissions: the newest as a tick number, the others as the gaps between neighbours, newest first. A request
-//! passes when the N-th newest admission has left the window, which is one subtraction chain and one comparison.
+//! The word holds the last N admissions: the newest as a tick number, the others as their ages, in ticks before the newest. A request
+//! passes when the N-th newest admission has left the window: one field, one multiplication, one comparison.
 //!
 //! ```text
-//!   N = 5:   | newest: 40 bits | gap 1 | gap 2 | gap 3 | gap 4 |      14 bits each, a tick is T / 16382
-//!                              ^ newest to second newest     ^ fourth to fifth newest
+//!   N = 5:   | newest: 40 bits | age 1 | age 2 | age 3 | age 4 |      14 bits each, a tick is T / 16382
+//!                                ^ second newest         ^ fifth newest
 //! ```
 //!
 //! **Never early.** An admission at `t` is written as the tick `q` = ⌈t / tick⌉ and leaves the window at `q · tick + T` ≥ `t + T`. So of
 //! N + 1 admissions the first and the last are at least T apart, and no half-open window of T holds them all.
 //!
-//! **At most one tick late**: `q · tick < t + tick`. A gap too long for its field is cut to the largest value D, which moves the older
+//! **At most one tick late**: `q · tick < t + tick`. An age too long for its field is cut to the largest value D, which moves that
 //! admission forward; the tick is chosen so that (D − 1) · tick ≥ T, and then the moved admission has left the window too by the time
 //! the newer one was written.
 //!
@@ -21,7 +21,7 @@
 //! Rejected: timestamps in full (5 × 64 bits) would cost a second word and with it the single compare-and-swap; two counters with
 //! interpolation fit but allow up to 2N − 1.
 
-use super::{Grant, LAST_INSTANT, Rule, State, Step};
+use super::{Grant, Rule, State, Step, unless_after};
 use crate::Nanos;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,9 @@ pub(crate) struct SlidingWindow {
     limit: u32,
     /// How many admissions a state remembers: the limit that the window was built with.
     kept: u32,
-    gap_bits: u32,
+    age_bits: u32,
+    /// The bits of all ages together: at most [`AGES_BITS`], so they fit a machine word.
+    ages_len: u32,
     tick: u64,
     period: u64,
 }
@@ -37,10 +39,11 @@ pub(crate) struct SlidingWindow {
 impl SlidingWindow {
     /// `limit` is 1 to [`MAX_LIMIT`].
     pub(crate) fn new(limit: u32, period: Nanos) -> Self {
-        let gaps = limit - 1;
-        let gap_bits = GAPS_BITS.checked_div(gaps).map_or(MAX_GAP_BITS, |bits| bits.min(MAX_GAP_BITS));
-        let finest = period.as_u64().div_ceil((1 << gap_bits) - 2);
-        Self { limit, kept: limit, gap_bits, tick: finest.max(LIFETIME.div_ceil(NEWEST_END)), period: period.as_u64() }
+        let ages = limit - 1;
+        let age_bits = AGES_BITS.checked_div(ages).map_or(MAX_AGE_BITS, |bits| bits.min(MAX_AGE_BITS));
+        let finest = period.as_u64().div_ceil((1 << age_bits) - 2);
+        let tick = finest.max(LIFETIME.div_ceil(NEWEST_END));
+        Self { limit, kept: limit, age_bits, ages_len: ages * age_bits, tick, period: period.as_u64() }
     }
 
     /// Another limit over the same states, if they remember enough for it.
@@ -53,120 +56,140 @@ impl SlidingWindow {
         Nanos::new(self.tick)
     }
 
-    const fn gaps(self) -> u32 {
-        self.kept - 1
-    }
-
-    /// The last instant that the newest tick can name. A limiter that gets there denies more and more; it mints nothing.
-    const fn last_instant(self) -> u64 {
-        let ticks = LAST_INSTANT / self.tick;
-        let ticks = if ticks < NEWEST_END - 2 { ticks } else { NEWEST_END - 2 };
-        ticks * self.tick
-    }
-
-    /// `newest`, then the gaps from newest to oldest.
     const fn newest(self, state: State) -> u64 {
-        (state >> (self.gaps() * self.gap_bits)) as u64
+        (state >> self.ages_len) as u64
     }
 
-    /// When the admission `age` places behind the newest leaves the window; negative if it did before the epoch.
-    fn leaves(self, state: State, age: u32) -> i64 {
-        let mask = (1_u128 << self.gap_bits) - 1;
-        let mut tick = self.newest(state) as i64;
-        for gap in 0..age {
-            tick -= ((state >> ((self.gaps() - 1 - gap) * self.gap_bits)) & mask) as i64;
+    /// The ages of all admissions behind the newest, the oldest in the lowest bits.
+    const fn ages(self, state: State) -> u64 {
+        state as u64 & low_bits(self.ages_len)
+    }
+
+    /// The age of the admission `behind` places behind the newest, in ticks.
+    const fn age(self, state: State, behind: u32) -> u64 {
+        if behind == 0 {
+            0
+        } else {
+            (self.ages(state) >> (self.ages_len - behind * self.age_bits)) & low_bits(self.age_bits)
         }
-        tick * self.tick as i64 + self.period as i64
     }
 
-    /// Whether the admission `age` places behind the newest is in the window that ends at `now`.
-    fn counts(self, state: State, age: u32, now: u64) -> bool {
-        state != 0 && (now as i64) < self.leaves(state, age)
+    /// How long after `now` the newest admission leaves the window; one that is older leaves that much earlier. Negative: it has left.
+    const fn window_left(self, newest: u64, now: u64) -> i64 {
+        newest as i64 * self.tick as i64 + self.period as i64 - now as i64
     }
 
-    /// How many remembered admissions are in the window: a prefix, since they leave oldest first.
+    /// How many remembered admissions are in the window that ends at `now`.
+    #[inline(always)]
     fn used(self, state: State, now: u64) -> u32 {
-        (0..self.kept).find(|age| !self.counts(state, *age, now)).unwrap_or(self.kept)
+        if state == 0 {
+            return 0;
+        }
+        let left = self.window_left(self.newest(state), now);
+        let mut ages = self.ages(state);
+        let mut used = u32::from(left > 0);
+        for _ in 1..self.kept {
+            let age = ages & low_bits(self.age_bits);
+            used += u32::from(left > (age * self.tick) as i64);
+            ages >>= self.age_bits;
+        }
+        used
     }
 
     /// Remembers `cost` admissions at `now`.
+    #[inline(always)]
     fn admit(self, state: State, now: u64, cost: u32) -> State {
-        // At least 1: tick 0 with no gap would be the empty state, and an admission at the very epoch may leave one tick late.
-        let newest = now.div_ceil(self.tick).max(self.newest(state)).max(1);
-        let gap_max = (1_u128 << self.gap_bits) - 1;
-        let gaps = if state == 0 {
-            // Nothing before: every older admission lies "too long ago".
-            low_bits(self.gaps() * self.gap_bits) >> ((cost - 1) * self.gap_bits)
-        } else if cost > self.gaps() {
-            0
-        } else {
-            let gap = u128::from(newest - self.newest(state)).min(gap_max);
-            let older = (state & low_bits(self.gaps() * self.gap_bits)) >> (cost * self.gap_bits);
-            (gap << ((self.gaps() - cost) * self.gap_bits)) | older
-        };
-        (u128::from(newest) << (self.gaps() * self.gap_bits)) | gaps
+        let oldest = low_bits(self.age_bits);
+        let before = self.newest(state);
+        // At least 1: tick 0 with no ages would be the empty state, and an admission at the very epoch may leave one tick late.
+        let newest = now.div_ceil(self.tick).max(before).max(1);
+        // Nothing before: every older admission lies "too long ago".
+        let passed = if state == 0 { oldest } else { (newest - before).min(oldest) };
+        let mut ages = 0;
+        if cost < self.kept {
+            // The oldest `cost` are forgotten, the others grow older, the newest so far comes next, and the new ones have no age.
+            let mut older = self.ages(state) >> (cost * self.age_bits);
+            let mut at = 0;
+            for _ in cost + 1..self.kept {
+                ages |= ((older & oldest) + passed).min(oldest) << at;
+                older >>= self.age_bits;
+                at += self.age_bits;
+            }
+            ages |= passed << at;
+        }
+        (u128::from(newest) << self.ages_len) | u128::from(ages)
     }
 }
 
 impl Rule for SlidingWindow {
     fn pack(self) -> u128 {
-        let small = u128::from(self.limit) | (u128::from(self.kept) << 5) | (u128::from(self.gap_bits) << 10);
-        small | (u128::from(self.tick) << 14) | (u128::from(self.period) << 70)
+        let low = (self.tick << 11) | u64::from(self.kept << 6) | u64::from(self.ages_len);
+        let high = (self.period << 9) | u64::from(self.limit << 4) | u64::from(self.age_bits);
+        (u128::from(high) << 64) | u128::from(low)
     }
 
+    #[inline(always)]
     fn unpack(word: u128) -> Self {
-        let field = |shift: u32, bits: u32| ((word >> shift) & low_bits(bits)) as u64;
+        let (high, low) = ((word >> 64) as u64, word as u64);
         Self {
-            limit: field(0, 5) as u32,
-            kept: field(5, 5) as u32,
-            gap_bits: field(10, 4) as u32,
-            tick: field(14, 56),
-            period: field(70, 56),
+            limit: (high >> 4) as u32 & 0x1f,
+            kept: (low >> 6) as u32 & 0x1f,
+            age_bits: high as u32 & 0xf,
+            ages_len: low as u32 & 0x3f,
+            tick: low >> 11,
+            period: high >> 9,
         }
     }
 
+    #[inline(always)]
     fn step(self, state: State, now: Nanos, cost: u32) -> Step {
         if cost == 0 || cost > self.limit {
             return if cost == 0 { self.look(state, now) } else { Step::Never };
         }
-        let now = now.as_u64().min(self.last_instant());
-        let in_the_way = self.limit - cost;
-        if self.counts(state, in_the_way, now) {
-            return Step::Deny { retry_after: Nanos::new((self.leaves(state, in_the_way) - now as i64) as u64) };
+        let now = now.as_u64().min(LAST);
+        // It has to have left for `cost` units more to fit; those before it have then left too.
+        let in_the_way = self.age(state, self.limit - cost);
+        let rest = self.window_left(self.newest(state), now) - (in_the_way * self.tick) as i64;
+        if state != 0 && rest > 0 {
+            return Step::Deny { retry_after: Nanos::new(rest as u64) };
         }
+        let used = self.used(state, now);
         let state = self.admit(state, now, cost);
         let grant = Grant {
-            remaining: self.limit.saturating_sub(self.used(state, now)),
-            reset_after: self.expires(state).saturating_sub(Nanos::new(now)),
+            remaining: self.limit - cost - used,
+            reset_after: Nanos::new(self.window_left(self.newest(state), now) as u64),
             delay: Nanos::ZERO,
         };
         Step::Allow { grant, state }
     }
 
     fn expires(self, state: State) -> Nanos {
-        if state == 0 { Nanos::ZERO } else { Nanos::new(self.leaves(state, 0) as u64) }
+        if state == 0 {
+            return Nanos::ZERO;
+        }
+        unless_after(self.window_left(self.newest(state), 0) as u64, LAST)
     }
 
     /// Forgets the *oldest* admissions in the window: whichever was given back, those that stay leave no earlier than the real ones.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
         let charge_left = charged_at.as_u64().saturating_add(self.period) <= now.as_u64();
-        let used = self.used(state, now.as_u64().min(self.last_instant()));
+        let used = self.used(state, now.as_u64().min(LAST));
         if charge_left || used == 0 || cost == 0 {
             return None;
         }
-        let kept = used.saturating_sub(cost);
-        if kept == 0 {
+        let left = used.saturating_sub(cost);
+        if left == 0 {
             return Some(0);
         }
-        // The gap behind the last one kept becomes "too long ago", and so do all older ones.
-        Some(state | low_bits((self.gaps() - (kept - 1)) * self.gap_bits))
+        // Those behind the last one left happened "too long ago".
+        Some(state | u128::from(low_bits((self.kept - left) * self.age_bits)))
     }
 }
 
 impl SlidingWindow {
     /// A request of no cost always passes and leaves the state as it is.
     fn look(self, state: State, now: Nanos) -> Step {
-        let at = now.as_u64().min(self.last_instant());
+        let at = now.as_u64().min(LAST);
         let grant = Grant {
             remaining: self.limit.saturating_sub(self.used(state, at)),
             reset_after: self.expires(state).saturating_sub(now),
@@ -176,19 +199,21 @@ impl SlidingWindow {
     }
 }
 
-const fn low_bits(bits: u32) -> u128 {
+const fn low_bits(bits: u32) -> u64 {
     (1 << bits) - 1
 }
 
 /// 96 bits less the 40 of the newest tick.
-const GAPS_BITS: u32 = 56;
-/// With fewer than five admissions to remember, finer gaps would make a finer tick than anyone needs.
-const MAX_GAP_BITS: u32 = 14;
-/// Beyond this a gap has 2 bits and a unit returns half a period late: not a sliding window any more.
+const AGES_BITS: u32 = 56;
+/// With fewer than five admissions to remember, longer ages would make a finer tick than anyone needs.
+const MAX_AGE_BITS: u32 = 14;
+/// Beyond this an age has 2 bits and a unit returns half a period late: not a sliding window any more.
 pub(crate) const MAX_LIMIT: u32 = 19;
 /// The newest tick is below this, also where it has more than 40 bits: all ones would read as a pending slot.
 const NEWEST_END: u64 = (1 << 40) - 1;
 /// 2.3 years: what the newest tick spans at least. A tick is 65.5 µs or more for its sake, which is T / 16384 from T = 1.07 s on.
 const LIFETIME: u64 = 1 << 56;
+/// The last instant that every newest tick can name. A limiter that gets there denies more and more; it mints nothing.
+const LAST: u64 = (NEWEST_END - 2) * LIFETIME.div_ceil(NEWEST_END);
 
-const _: () = assert!(GAPS_BITS / (MAX_LIMIT - 1) == 3 && MAX_LIMIT < 1 << 5 && MAX_GAP_BITS < 1 << 4);
+const _: () = assert!(AGES_BITS / (MAX_LIMIT - 1) == 3 && MAX_LIMIT < 1 << 5 && MAX_AGE_BITS < 1 << 4);
