@@ -203,6 +203,7 @@ fn one_client_is_one_client_however_it_is_written() {
         ("clientId=7", "clientId=%37"),
         ("clientId=jo%2Fe", "clientId=jo/e"),
         ("clientId=a%2Bb", "clientId=a+b"),
+        ("clientId=e+%66", "clientId=e%2Bf"),
         ("x=1&clientId=c", "clientId=c&clientId=d"),
         ("x&&=y&clientId=e", "client%49d=e"),
         ("x=%zz&clientId=f", "%=&clientId=f"),

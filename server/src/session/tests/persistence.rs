@@ -126,6 +126,7 @@ fn a_draining_session_closes_after_the_last_request_that_has_arrived() {
         (get("") + "\r\n" + &get("") + "GET / HTT", &[503, 503]),
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\nab".to_owned() + &get(""), &[405, 503]),
         ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 2\r\n\r\na".to_owned(), &[405]),
+        ("POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nX\r\n\r\n".to_owned(), &[405]),
         (get("") + "BAD\n", &[503, 400]),
     ] {
         let mut session = Session::new(None);
