@@ -300,3 +300,6 @@ const SLOT_BYTES_PER_CLIENT: u64 = 29;
 /// One debt cell in each row for every 16 clients.
 const DEBT_BYTES_PER_CLIENT: u64 = 2;
 const MIN_DEBTS_PER_ROW: u64 = 16;
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -12,6 +12,8 @@ pub(crate) mod bucket;
 pub(crate) mod fixed_window;
 pub(crate) mod ladder;
 pub(crate) mod sliding_window;
+#[cfg(all(test, not(loom)))]
+mod tests;
 
 pub(crate) use bucket::{LeakyBucket, TokenBucket};
 pub(crate) use fixed_window::FixedWindow;
