@@ -18,10 +18,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
+use tollgate_limiter::Nanos;
 
 pub use engine::{Engine, IoMode};
 pub use error::StartError;
@@ -31,6 +33,7 @@ use crate::clock::Clock;
 pub use crate::connection::Timeouts;
 use crate::drain::{Control, Phase};
 use crate::service::Service;
+use crate::watch::{self, Watch};
 use crate::{listener, preflight};
 
 /// What is to be started.
@@ -113,6 +116,7 @@ pub fn start(
         reports,
         cores: settings.cores.clone(),
         timeouts: settings.timeouts,
+        clock,
     };
     running.wait_until_ready()
 }
@@ -135,6 +139,7 @@ pub struct Running {
     reports: Receiver<Report>,
     cores: Vec<usize>,
     timeouts: Timeouts,
+    clock: Clock,
 }
 
 impl fmt::Debug for Report {
@@ -193,25 +198,37 @@ impl Running {
     /// Blocks until it has been drained or stopped, or a core has died.
     pub fn wait(self) -> Result<Drained, StartError> {
         let mut left = self.cores.len();
+        let mut watches: Vec<Watch> = self.cores.iter().map(|_| Watch::default()).collect();
+        let mut leave_at = Nanos::MAX;
         while left > 0 {
-            let report = if self.control.phase() == Phase::Draining {
-                // The timeout starts anew with each report, of which there are as many as cores and signals.
-                self.reports.recv_timeout(self.timeouts.drain)
-            } else {
-                self.reports.recv().map_err(|_| RecvTimeoutError::Disconnected)
-            };
-            match report {
+            let patience = leave_at.saturating_sub(self.clock.now());
+            match self.reports.recv_timeout(Duration::from(patience).min(watch::EVERY)) {
                 Ok(Report::Ended(index, Err(why))) => return Err(StartError::CoreDied { cpu: self.cores[index], why }),
                 Ok(Report::Ended(_, Ok(()))) => left -= 1,
-                Ok(Report::Signal) if self.control.phase() == Phase::Serving => self.drain(),
-                Ok(Report::Signal) | Err(_) => {
-                    self.control.advance(Phase::Stopping);
-                    break;
+                Ok(Report::Signal) if self.control.phase() == Phase::Serving => {
+                    leave_at = self.clock.now().saturating_add(Nanos::from(self.timeouts.drain));
+                    self.drain();
                 }
+                Ok(Report::Signal) => leave_at = Nanos::ZERO,
                 Ok(Report::Ready) => {}
+                Err(_) => self.look_at(&mut watches)?,
+            }
+            if self.clock.now() >= leave_at {
+                self.control.advance(Phase::Stopping);
+                break;
             }
         }
         Ok(Drained { cut_off: self.control.open() })
+    }
+
+    fn look_at(&self, watches: &mut [Watch]) -> Result<(), StartError> {
+        let stuck = |&index: &usize| watches[index].is_stuck(self.control.pulse(index));
+        match (0..self.cores.len()).find(stuck) {
+            Some(index) => {
+                Err(StartError::CoreDied { cpu: self.cores[index], why: "it is stuck in a loop".to_owned() })
+            }
+            None => Ok(()),
+        }
     }
 
     fn drain(&self) {

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::watch::Pulse;
+
 /// What the process is about to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -25,11 +27,12 @@ pub enum Phase {
     Stopping = 2,
 }
 
-/// What the cores of one process share: the phase, the bells, and the number of open connections.
+/// What the cores of one process share: the phase, the bells, the pulses, and the number of open connections.
 #[derive(Debug)]
 pub struct Control {
     phase: AtomicU8,
     bells: Vec<Bell>,
+    pulses: Vec<Pulse>,
     /// Connections open in the whole process. Written once per connection, never per request.
     open: AtomicUsize,
     max_connections: usize,
@@ -41,6 +44,7 @@ impl Control {
         Ok(Control {
             phase: AtomicU8::new(Phase::Serving as u8),
             bells: (0..cores).map(|_| Bell::new()).collect::<io::Result<_>>()?,
+            pulses: (0..cores).map(|_| Pulse::default()).collect(),
             open: AtomicUsize::new(0),
             max_connections,
         })
@@ -67,6 +71,11 @@ impl Control {
     /// The bell of core number `core`.
     pub fn bell(&self, core: usize) -> &Bell {
         &self.bells[core]
+    }
+
+    /// The pulse of core number `core`.
+    pub fn pulse(&self, core: usize) -> &Pulse {
+        &self.pulses[core]
     }
 
     /// Connections open now, over all cores.

@@ -74,6 +74,7 @@ pub mod session;
 mod shards;
 mod socket;
 mod streams;
+mod watch;
 mod wheel;
 
 pub use run::run;

@@ -39,6 +39,7 @@ impl Core {
     }
 
     fn serve(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) -> Result<(), String> {
+        self.control.pulse(self.index).start();
         let executor = self.executor()?;
         let site = Rc::new(Site::new(service(self.index), &self.timeouts));
         site.service().set_unix_time(self.clock.unix_seconds());
@@ -66,6 +67,7 @@ impl Core {
                     let settings = StreamsSettings {
                         listener: self.listener,
                         control: self.control,
+                        core: self.index,
                         clock: self.clock,
                         write_timeout: self.timeouts.write,
                     };

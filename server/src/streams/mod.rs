@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future;
-use glommio::net::{TcpListener, TcpStream};
+use glommio::net::{AcceptedTcpStream, TcpListener, TcpStream};
 use tollgate_limiter::Nanos;
 
 pub(crate) use socket::StreamSocket;
@@ -30,6 +30,8 @@ use hub::Hub;
 pub(crate) struct StreamsSettings {
     pub listener: OwnedFd,
     pub control: Arc<Control>,
+    /// The core's index among the process' cores.
+    pub core: usize,
     pub clock: Clock,
     pub write_timeout: Duration,
 }
@@ -37,13 +39,14 @@ pub(crate) struct StreamsSettings {
 /// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
 /// wall-clock time, a few times a second.
 pub(crate) async fn drive(settings: StreamsSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
-    let StreamsSettings { listener, control, clock, write_timeout } = settings;
+    let StreamsSettings { listener, control, core, clock, write_timeout } = settings;
     let hub = Rc::new(RefCell::new(Hub::new(control, clock, Nanos::from(write_timeout))));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
     let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
     let ticks = async {
         while hub.borrow_mut().tick() < Phase::Stopping {
             on_tick(clock.unix_seconds());
+            hub.borrow().control.pulse(core).beat();
             glommio::timer::sleep(TICK).await;
         }
     };
@@ -97,7 +100,7 @@ async fn next_connection(listener: &TcpListener, patience: Duration) -> Option<i
     let accepted = async {
         let accepted = listener.shared_accept().await;
         // Bound in the same breath: an accepted stream that is dropped unbound is never closed.
-        Some(accepted.map(|stream| stream.bind_to_executor()).map_err(io::Error::from))
+        Some(accepted.map(AcceptedTcpStream::bind_to_executor).map_err(io::Error::from))
     };
     let too_late = async {
         glommio::timer::sleep(patience).await;

@@ -1,0 +1,127 @@
+//! Connections come and go: admission, the way out, and the drain.
+
+use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
+
+use io_uring::cqueue;
+
+use super::super::buffers::GROUP;
+use super::super::slots::{News, State};
+use super::super::token::Op;
+use super::Driver;
+use crate::drain::Phase;
+
+impl Driver {
+    /// Takes in an accepted connection.
+    pub fn admit(&mut self, socket: OwnedFd) {
+        self.control.opened();
+        let fd = socket.into_raw_fd();
+        let index = self.slots.open(fd);
+        self.slots[index].state.set(State::RECEIVING);
+        if self.phase >= Phase::Draining {
+            self.slots[index].news.set(News::DRAINING);
+        }
+        self.uring.receive(fd, GROUP, self.slots.token(Op::Receive, index));
+        self.newborn.push(index);
+    }
+
+    pub(super) fn accepted(&mut self, completion: &cqueue::Entry) {
+        if completion.result() >= 0 {
+            // SAFETY: the kernel just made this descriptor for us; nobody else knows it.
+            let socket = unsafe { OwnedFd::from_raw_fd(completion.result()) };
+            if self.phase == Phase::Serving && self.acceptor.must_wait(&self.control) {
+                self.acceptor.put_in_waiting_room(socket, &mut self.uring);
+            } else {
+                self.admit(socket);
+            }
+        }
+        if !cqueue::more(completion.flags()) {
+            self.acceptor.ended(completion.result(), &mut self.uring, &self.control);
+            if self.acceptor.is_at_last() {
+                self.accept_the_last();
+            }
+        }
+    }
+
+    pub(super) fn accept_the_last(&mut self) {
+        for socket in self.acceptor.accept_the_last(&mut self.uring) {
+            self.admit(socket);
+        }
+    }
+
+    /// A connection has left: the next one in the waiting room may come in.
+    pub(super) fn make_room(&mut self) {
+        if !self.control.is_full() {
+            if let Some(socket) = self.acceptor.leave_waiting_room() {
+                self.admit(socket);
+            }
+            self.acceptor.room_again(&mut self.uring, &self.control);
+        }
+    }
+
+    /// The task is gone: send what is left, then close; with `abort`, close.
+    pub fn close(&mut self, index: u32, abort: bool) {
+        while let Some(filled) = self.pop_input(index) {
+            self.give_back(&filled);
+        }
+        let slot = &mut self.slots[index];
+        slot.waker = None;
+        slot.state.set(State::CLOSING);
+        if slot.is_sending() && !abort {
+            self.hurry |= slot.state.has(State::QUEUED);
+            self.set_deadline(index, self.now.saturating_add(self.write_timeout));
+        } else {
+            self.shut(index);
+        }
+    }
+
+    /// Closes the descriptor of a connection whose task is gone.
+    pub(super) fn shut(&mut self, index: u32) {
+        let [receive, resend, timer] = [Op::Receive, Op::Resend, Op::Timer].map(|op| self.slots.token(op, index));
+        let slot = &mut self.slots[index];
+        if !slot.state.has(State::CLOSED) {
+            slot.state.set(State::CLOSED);
+            // The cancellation goes first: a receive holds the socket open, and the peer would wait for our FIN.
+            if slot.state.has(State::RECEIVING) && !slot.state.has(State::CANCELLING) {
+                slot.state.set(State::CANCELLING);
+                self.uring.cancel(receive);
+            }
+            if slot.unsent.is_some() {
+                self.uring.cancel(resend);
+            }
+            if slot.state.has(State::TIMED) {
+                self.uring.remove_timer(timer);
+            }
+            self.uring.close(slot.fd);
+        }
+        self.free_if_done(index);
+    }
+
+    pub(super) fn free_if_done(&mut self, index: u32) {
+        let slot = &self.slots[index];
+        let busy = slot.state.has(State::RECEIVING) || slot.is_sending();
+        if slot.state.has(State::CLOSED) && !busy {
+            self.slots.free(index);
+            self.control.closed();
+            self.make_room();
+        }
+    }
+
+    /// Tells every connection that the server is going down, and starts to close the listener.
+    pub fn drain(&mut self) {
+        self.phase = Phase::Draining;
+        self.woke = true;
+        for (_, slot) in self.slots.used() {
+            slot.news.set(News::DRAINING);
+            slot.wake();
+        }
+        while let Some(socket) = self.acceptor.leave_waiting_room() {
+            self.admit(socket);
+        }
+        self.acceptor.drain(&mut self.uring);
+    }
+
+    /// Whether a drain has come to its end.
+    pub fn is_drained(&self) -> bool {
+        self.phase >= Phase::Draining && self.acceptor.is_closed() && self.slots.len() == 0
+    }
+}
