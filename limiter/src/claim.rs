@@ -56,17 +56,18 @@ impl Shard {
         steps: &S,
     ) -> Result<S::Answer, NoSlot> {
         let now = now.min(END_OF_TIME);
-        let mut tries = 0;
-        while tries < MAX_TRIES {
-            match self.hit(place, now, steps) {
-                Hit::Done(answer) => return Ok(answer),
-                Hit::Lost => continue,
-                Hit::Absent => tries += 1,
-            }
+        for _ in 0..MAX_TRIES {
             match self.try_claim(place, now, when_full, steps) {
                 Claim::Done(answer) => return Ok(answer),
                 Claim::NoSlot(why) => return Err(why),
                 Claim::Again => {}
+            }
+            loop {
+                match self.hit(place, now, steps) {
+                    Hit::Done(answer) => return Ok(answer),
+                    Hit::Lost => {}
+                    Hit::Absent => break,
+                }
             }
         }
         // Only reached while others keep claiming the very slots that this key wants.
