@@ -158,9 +158,9 @@ impl Running {
         &self.ready
     }
 
-    /// Connections open now.
-    pub fn connections(&self) -> usize {
-        self.control.open()
+    /// Connections open now, per core.
+    pub fn loads(&self) -> Vec<usize> {
+        (0..self.cores.len()).map(|core| self.control.balance().load(core)).collect()
     }
 
     /// A handle that does what a signal does: the first use drains, the second stops.

@@ -9,10 +9,11 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::event::{EventfdFlags, eventfd};
 
+use crate::balance::Balance;
 use crate::watch::Pulse;
 
 /// What the process is about to do.
@@ -27,14 +28,13 @@ pub enum Phase {
     Stopping = 2,
 }
 
-/// What the cores of one process share: the phase, the bells, the pulses, and the number of open connections.
+/// What the cores of one process share: the phase, the bells, the pulses, and the connections.
 #[derive(Debug)]
 pub struct Control {
     phase: AtomicU8,
     bells: Vec<Bell>,
     pulses: Vec<Pulse>,
-    /// Connections open in the whole process. Written once per connection, never per request.
-    open: AtomicUsize,
+    balance: Balance,
     max_connections: usize,
 }
 
@@ -45,15 +45,15 @@ impl Control {
             phase: AtomicU8::new(Phase::Serving as u8),
             bells: (0..cores).map(|_| Bell::new()).collect::<io::Result<_>>()?,
             pulses: (0..cores).map(|_| Pulse::default()).collect(),
-            open: AtomicUsize::new(0),
+            balance: Balance::new(cores),
             max_connections,
         })
     }
 
     /// The current phase.
     pub fn phase(&self) -> Phase {
-        // Acquire, with the release in `advance`: whoever sees a phase sees what was done before it was announced.
-        match self.phase.load(Ordering::Acquire) {
+        // Sequentially consistent because `balance` needs it, and asked for only when a bell rings or a connection moves.
+        match self.phase.load(Ordering::SeqCst) {
             0 => Phase::Serving,
             1 => Phase::Draining,
             _ => Phase::Stopping,
@@ -62,7 +62,7 @@ impl Control {
 
     /// Moves on to `phase`, unless it is already reached, and rings every bell.
     pub fn advance(&self, phase: Phase) {
-        self.phase.fetch_max(phase as u8, Ordering::AcqRel);
+        self.phase.fetch_max(phase as u8, Ordering::SeqCst);
         for bell in &self.bells {
             bell.ring();
         }
@@ -78,24 +78,19 @@ impl Control {
         &self.pulses[core]
     }
 
+    /// The loads and inboxes of the cores.
+    pub fn balance(&self) -> &Balance {
+        &self.balance
+    }
+
     /// Connections open now, over all cores.
     pub fn open(&self) -> usize {
-        self.open.load(Ordering::Relaxed)
+        self.balance.total()
     }
 
     /// Whether the connection cap is reached.
     pub fn is_full(&self) -> bool {
         self.open() >= self.max_connections
-    }
-
-    /// Counts a connection in.
-    pub fn opened(&self) {
-        self.open.fetch_add(1, Ordering::Relaxed);
-    }
-
-    /// Counts a connection out.
-    pub fn closed(&self) {
-        self.open.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

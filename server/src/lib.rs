@@ -55,6 +55,7 @@
 #[cfg(test)]
 extern crate self as tollgate;
 
+mod balance;
 pub mod boot;
 pub mod cli;
 mod clock;

@@ -92,6 +92,22 @@ fn rest(stream: &mut TcpStream) -> Vec<u8> {
     rest
 }
 
+#[test]
+fn few_connections_are_spread_evenly_over_the_cores_of_the_ring() {
+    // Two executors may share a CPU; a machine with one will do.
+    let gate = Gate::with(IoMode::Ring, |settings| settings.cores = vec![settings.cores[0]; 2]);
+    let mut streams: Vec<TcpStream> = (0..32).map(|_| gate.connect()).collect();
+    for stream in &mut streams {
+        stream.write_all(request("7").as_bytes()).expect("send");
+        answer(stream);
+    }
+    let loads = gate.running.loads();
+    assert_eq!(loads.iter().sum::<usize>(), 32);
+    assert!(loads.iter().all(|load| (14..=18).contains(load)), "{loads:?}");
+    drop(streams);
+    assert_eq!(gate.drain(), Drained { cut_off: 0 });
+}
+
 /// Makes each case a test per engine.
 macro_rules! on_both_engines {
     ($($case:ident)*) => {

@@ -65,8 +65,11 @@ pub(crate) async fn drive(
             ticked = tick;
             on_tick(driver.borrow().clock().unix_seconds());
         }
+        if driver.borrow().rung && is_stopping(&driver) {
+            return Ok(());
+        }
         start_newborn(&driver, &spawn);
-        if (driver.borrow().rung && is_stopping(&driver)) || driver.borrow().is_drained() {
+        if driver.borrow().is_drained() {
             return Ok(());
         }
         patience = if worked { PATIENCE } else { patience - 1 };
@@ -98,6 +101,7 @@ fn is_stopping(driver: &Rc<RefCell<Driver>>) -> bool {
     if phase == Phase::Draining && driver.phase == Phase::Serving {
         driver.drain();
     }
+    driver.take_over();
     phase == Phase::Stopping
 }
 

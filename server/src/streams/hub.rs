@@ -19,6 +19,7 @@ pub(super) struct Hub {
     /// Output buffers at rest.
     pool: Vec<Vec<u8>>,
     pub control: Arc<Control>,
+    core: usize,
     pub clock: Clock,
     pub now: Nanos,
     pub draining: bool,
@@ -55,7 +56,7 @@ impl Place {
 }
 
 impl Hub {
-    pub fn new(control: Arc<Control>, clock: Clock, write_timeout: Nanos) -> Hub {
+    pub fn new(control: Arc<Control>, core: usize, clock: Clock, write_timeout: Nanos) -> Hub {
         let now = clock.now();
         Hub {
             members: Vec::new(),
@@ -64,6 +65,7 @@ impl Hub {
             expired: Vec::new(),
             pool: Vec::new(),
             control,
+            core,
             clock,
             now,
             draining: false,
@@ -72,7 +74,7 @@ impl Hub {
     }
 
     pub fn join(&mut self) -> Place {
-        self.control.opened();
+        self.control.balance().opened(self.core);
         let index = self.free.pop().unwrap_or_else(|| {
             self.members.push(Member::default());
             self.members.len() - 1
@@ -88,7 +90,7 @@ impl Hub {
             member.used = false;
             member.waker = None;
             self.free.push(place.index as usize);
-            self.control.closed();
+            self.control.balance().closed(self.core);
         }
     }
 

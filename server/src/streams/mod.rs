@@ -40,7 +40,7 @@ pub(crate) struct StreamsSettings {
 /// wall-clock time, a few times a second.
 pub(crate) async fn drive(settings: StreamsSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
     let StreamsSettings { listener, control, core, clock, write_timeout } = settings;
-    let hub = Rc::new(RefCell::new(Hub::new(control, clock, Nanos::from(write_timeout))));
+    let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
     let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
     let ticks = async {

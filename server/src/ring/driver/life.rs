@@ -11,9 +11,30 @@ use super::Driver;
 use crate::drain::Phase;
 
 impl Driver {
-    /// Takes in an accepted connection.
+    /// Takes in a connection of this core's own listener.
     pub fn admit(&mut self, socket: OwnedFd) {
-        self.control.opened();
+        self.control.balance().opened(self.core);
+        self.adopt(socket);
+    }
+
+    /// Passes a connection on to a core that has clearly fewer, or takes it in.
+    fn admit_or_hand_over(&mut self, socket: OwnedFd) {
+        let (balance, control) = (self.control.balance(), &self.control);
+        let Some(core) = balance.better_than(self.core) else { return self.admit(socket) };
+        match balance.hand_over(core, socket, || control.phase() == Phase::Serving) {
+            Ok(()) => control.bell(core).ring(),
+            Err(socket) => self.admit(socket),
+        }
+    }
+
+    /// Takes in what other cores have passed on. They are counted already.
+    pub fn take_over(&mut self) {
+        while let Some(socket) = self.control.balance().next(self.core) {
+            self.adopt(socket);
+        }
+    }
+
+    fn adopt(&mut self, socket: OwnedFd) {
         let fd = socket.into_raw_fd();
         let index = self.slots.open(fd);
         self.slots[index].state.set(State::RECEIVING);
@@ -31,7 +52,7 @@ impl Driver {
             if self.phase == Phase::Serving && self.acceptor.must_wait(&self.control) {
                 self.acceptor.put_in_waiting_room(socket, &mut self.uring);
             } else {
-                self.admit(socket);
+                self.admit_or_hand_over(socket);
             }
         }
         if !cqueue::more(completion.flags()) {
@@ -101,7 +122,7 @@ impl Driver {
         let busy = slot.state.has(State::RECEIVING) || slot.is_sending();
         if slot.state.has(State::CLOSED) && !busy {
             self.slots.free(index);
-            self.control.closed();
+            self.control.balance().closed(self.core);
             self.make_room();
         }
     }
@@ -122,6 +143,6 @@ impl Driver {
 
     /// Whether a drain has come to its end.
     pub fn is_drained(&self) -> bool {
-        self.phase >= Phase::Draining && self.acceptor.is_closed() && self.slots.len() == 0
+        self.phase >= Phase::Draining && self.acceptor.is_closed() && self.control.balance().load(self.core) == 0
     }
 }
