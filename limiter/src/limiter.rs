@@ -194,7 +194,9 @@ impl Limiter {
     }
 
     /// Replaces the default quota with this index from the next decision on: every decision sees the old one or the new one, whole. What
-    /// clients have used stays used.
+    /// clients have used stays used: units for a window, time until they are paid off for a bucket. So a window across the change holds at
+    /// most the bound of the most generous mixture: the larger limit and the shorter period, for a bucket the faster rate and the longer
+    /// time to fill.
     ///
     /// # Errors
     ///
