@@ -8,7 +8,7 @@
 //! The fuzz targets feed this with random bytes, the server's tests with the seeds in `seeds/` and with generated requests.
 //!
 //! ```text
-//! cd server && RUSTC_BOOTSTRAP=1 cargo fuzz run session fuzz/corpus/session fuzz/seeds/session -- -max_total_time=600
+//! cd server && mkdir -p fuzz/corpus/session && RUSTC_BOOTSTRAP=1 cargo fuzz run session fuzz/corpus/session fuzz/seeds/session -- -max_total_time=600
 //! ```
 //!
 //! Input of a target: one byte chooses the service, one says how many cuts follow, each cut is one byte (the length of a read), and what remains is
