@@ -112,7 +112,7 @@ struct Connection<S> {
     site: Rc<Site>,
     /// Input that is not consumed yet: the beginning of a request.
     rest: Vec<u8>,
-    /// Some of `rest` has not been shown to the session.
+    /// The session is to be asked although nothing new has arrived: it has not seen all of `rest`, or holds an answer back.
     unseen: bool,
     /// The peer will send nothing more.
     ended: bool,
@@ -139,10 +139,12 @@ impl<S: Socket> Connection<S> {
                     Next::Read => break,
                     Next::Flush => {
                         self.flush().await?;
+                        self.unseen = true;
                         self.exchange()?
                     }
                     Next::Wait(span) => {
                         self.sleep(span).await?;
+                        self.unseen = true;
                         self.exchange()?
                     }
                     Next::Close(_) => return Ok(()),
