@@ -134,10 +134,19 @@ impl<S: Socket> Connection<S> {
                 Wake::Input => self.exchange()?,
                 Wake::TooLate => return self.give_up().await,
             };
+            // Nearly always.
+            if next == Next::Read {
+                continue;
+            }
             loop {
                 next = match next {
-                    Next::Read => break,
+                    Next::Read => {
+                        // Only now: until everything that is here has been answered, more would only pile up.
+                        self.socket.hold(false);
+                        break;
+                    }
                     Next::Flush => {
+                        self.socket.hold(true);
                         self.flush().await?;
                         self.unseen = true;
                         self.exchange()?
@@ -162,8 +171,11 @@ impl<S: Socket> Connection<S> {
                 Event::Expired if !self.blocked => return Ok(Wake::TooLate),
                 event => self.heed(event)?,
             }
-            if (self.unseen || self.ended) && !self.socket.sending() {
-                return Ok(Wake::Input);
+            if !self.socket.sending() {
+                if self.unseen || self.ended {
+                    return Ok(Wake::Input);
+                }
+                self.socket.hold(false);
             }
         }
     }
@@ -257,7 +269,6 @@ impl<S: Socket> Connection<S> {
                 }
             }
             Event::Sent => {
-                self.socket.hold(false);
                 if std::mem::take(&mut self.blocked) {
                     self.set_deadline(match self.owed {
                         Waiting::NextRequest => self.site.idle,
@@ -307,9 +318,7 @@ impl<S: Socket> Connection<S> {
                 event => self.heed(event)?,
             }
         }
-        self.flush().await?;
-        self.socket.hold(false);
-        Ok(())
+        self.flush().await
     }
 
     /// The peer let its deadline pass: 408 if it had begun a request, silence if not.

@@ -57,8 +57,17 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
     socket.set_reuse_address(true)?;
     // Inherited by every accepted socket, which saves a system call per connection.
     socket.set_tcp_nodelay(true)?;
+    // Inherited too. Left to itself the kernel buffers up to 6 MiB of requests and 4 MiB of answers per connection for a peer that
+    // floods us or doesn't read, and one receive could hand us megabytes of it.
+    socket.set_recv_buffer_size(RECEIVE_BUFFER)?;
+    socket.set_send_buffer_size(SEND_BUFFER)?;
     Ok(socket)
 }
+
+/// Requests are small, and content is only read past. The kernel doubles it for its own overhead.
+const RECEIVE_BUFFER: usize = 64 << 10;
+/// The largest output (64 KiB and one answer) fits, so that a peer that reads at all never blocks us.
+const SEND_BUFFER: usize = 128 << 10;
 
 #[cfg(test)]
 mod tests {

@@ -251,7 +251,8 @@ const SUBMISSIONS: u32 = 1024;
 const COMPLETIONS: u32 = 4096;
 /// Buffers in use at once are at most those of one turn's receives, because every turn's input is read in that turn.
 const BUFFER_COUNT: u16 = 1024;
-/// A request is a few hundred bytes; sixteen pipelined ones fit.
-pub(super) const BUFFER_SIZE: usize = 4096;
+/// A request is a hundred bytes or a few; sixteen pipelined ones fit. The kernel fills up to 32 buffers of one connection in one go,
+/// so this also bounds what a flood can make us keep for one connection: 64 KiB.
+const BUFFER_SIZE: usize = 2048;
 
 const _: () = assert!(COMPLETIONS as usize >= BUFFER_COUNT as usize + 2 * SUBMISSIONS as usize);
