@@ -25,7 +25,7 @@ fn after<R: Rule>(rule: R, requests: &[(u64, u32)]) -> (State, Nanos) {
     requests.iter().fold((0, Nanos::from_secs(1)), |(state, now), (gap, cost)| {
         let now = now.saturating_add(Nanos::new(*gap));
         match rule.step(state, now, *cost) {
-            Step::Allow { state, .. } => (state, now),
+            Step::Allow(state) => (state, now),
             Step::Deny { .. } | Step::Never => (state, now),
         }
     })
@@ -42,8 +42,8 @@ fn check<R: Rule>(rule: R, requests: &[(u64, u32)], later: &[(u64, u32)]) -> Res
     for (gap, cost) in later {
         now = now.saturating_add(Nanos::new(*gap));
         match (rule.step(state, now, *cost), rule.step(fresh, now, *cost)) {
-            (Step::Allow { grant, state: old }, Step::Allow { grant: other, state: new }) => {
-                prop_assert_eq!(grant, other);
+            (Step::Allow(old), Step::Allow(new)) => {
+                prop_assert_eq!(rule.grant(old, now, *cost), rule.grant(new, now, *cost));
                 (state, fresh) = (old, new);
             }
             (old, new) => prop_assert_eq!(old, new),
@@ -83,6 +83,8 @@ proptest! {
         let (mut state, mut now) = (0, 1_000);
         for gap in first {
             now += gap;
+            let banned = Ladder::banned(state, Nanos::new(now)).is_some();
+            prop_assert_eq!(ladder.strike(state, Nanos::new(now)).is_none(), banned, "a ban isn't prolonged");
             state = ladder.strike(state, Nanos::new(now)).unwrap_or(state);
         }
         let mut fresh = 0;
@@ -125,7 +127,7 @@ fn the_last_state_of_all_is_no_pending_slot() {
             let quota = Quota::with(limit, Nanos::new(period), algorithm).expect("possible");
             let word = |state| slot::content(slot::confirmed(1, state));
             let last = |step| match step {
-                Step::Allow { state, .. } => assert_eq!(word(state), Content::Confirmed(state), "{algorithm}"),
+                Step::Allow(state) => assert_eq!(word(state), Content::Confirmed(state), "{algorithm}"),
                 other => panic!("{algorithm}: {other:?}"),
             };
             match Meter::new(&quota) {

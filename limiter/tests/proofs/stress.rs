@@ -83,6 +83,34 @@ fn threads_that_claim_the_same_new_clients_share_one_quota_each() {
     }
 }
 
+/// One of the two sees a slot that has just expired, the other one does not and takes another: without care the client would have two.
+#[test]
+fn two_threads_whose_clocks_differ_give_a_new_client_one_slot() {
+    let quota = quota("1/1s", Algorithm::FixedWindow);
+    for round in 0..3_000 {
+        let limiter = Limiter::new(&tiny(&[quota], WhenFull::Remember)).expect("possible");
+        // Eleven of twelve slots are taken; the first expires at 2 s.
+        for id in 0..11_u8 {
+            let now = SECOND.saturating_add(Nanos::from_millis(if id == 0 { 0 } else { 500 }));
+            assert!(limiter.decide(limiter.key(&[id]), now).is_allow());
+        }
+        let (key, ready) = (limiter.key(b"new"), AtomicU64::new(0));
+        let ask = |now: u64| {
+            // A barrier would wake one thread after the other.
+            ready.fetch_add(1, Ordering::AcqRel);
+            while ready.load(Ordering::Acquire) < 2 {
+                thread::yield_now();
+            }
+            u64::from(limiter.decide(key, Nanos::new(now)).is_allow())
+        };
+        let admitted = thread::scope(|scope| {
+            let other = scope.spawn(|| ask(2_000_000_000));
+            ask(1_999_999_999) + other.join().expect("no thread panics")
+        });
+        assert_eq!(admitted, 1, "in round {round}");
+    }
+}
+
 #[test]
 fn threads_in_a_table_that_is_always_full_admit_no_client_more_than_its_quota() {
     for algorithm in [Algorithm::SlidingWindow, Algorithm::FixedWindow] {

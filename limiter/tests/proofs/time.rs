@@ -34,14 +34,16 @@ fn check_bound(quota: &Quota, log: &Log) -> Result<(), proptest::test_runner::Te
 #[derive(Clone, Default)]
 struct Seen {
     clock: u64,
+    /// By the clock of the request. In a new slot time may have begun later; then this is too early.
+    told: u64,
     expires: u64,
     log: Log,
 }
 
 impl Seen {
     fn request(&mut self, limiter: &Limiter, key: Key, cost: u32, now: u64) {
-        // Still there, the slot would show something a nanosecond before it expires.
-        let before = Nanos::new(self.expires.saturating_sub(1));
+        // Still there, the slot would show something a nanosecond before the client was told that it expires.
+        let before = Nanos::new(self.told.saturating_sub(1));
         let gone = limiter.peek(key, 1, before) == limiter.peek(limiter.key(b"nobody"), 1, before);
         let floor = if gone { self.expires } else { 0 };
         if let Decision::Allow { reset_after, delay, .. } = limiter.decide_n(key, cost, Nanos::new(now)) {
@@ -50,7 +52,8 @@ impl Seen {
             let leaves = now.max(floor) + delay.as_u64();
             let leaky = limiter.quotas(key)[0].algorithm() == Algorithm::LeakyBucket;
             self.log.add(if leaky { leaves } else { self.clock }, u64::from(cost));
-            self.expires = self.expires.max(now.max(floor) + reset_after.as_u64());
+            self.told = now + reset_after.as_u64();
+            self.expires = now.max(floor) + reset_after.as_u64();
         }
     }
 }
