@@ -108,6 +108,26 @@ fn few_connections_are_spread_evenly_over_the_cores_of_the_ring() {
     assert_eq!(gate.drain(), Drained { cut_off: 0 });
 }
 
+#[test]
+fn a_core_that_panics_while_starting_is_an_error_with_its_words() {
+    let settings = BootSettings {
+        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        cores: vec![allowed_cpus().expect("affinity")[0]; 2],
+        io: IoMode::Auto,
+        backlog: 16,
+        max_connections: 10,
+        timeouts: Timeouts::default(),
+    };
+    let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
+    let error = start(&settings, move |core| {
+        assert_eq!(core, 0, "no service for this one");
+        Service::new(Arc::clone(&limiter), ServiceSettings::default())
+    });
+    let error = error.expect_err("the second core died").to_string();
+    assert!(error.contains("no service for this one"), "{error}");
+    assert_eq!(error.lines().count(), 1, "{error}");
+}
+
 /// Makes each case a test per engine.
 macro_rules! on_both_engines {
     ($($case:ident)*) => {
