@@ -286,7 +286,9 @@ impl<S: Socket> Connection<S> {
             }
             Event::Expired if self.blocked => return Err(Lost),
             Event::Failed => return Err(Lost),
-            Event::Expired | Event::Woken => {}
+            // The peer owes us something and we are busy with our own output; said again when we wait for the peer.
+            Event::Expired => self.set_deadline(Nanos::ZERO),
+            Event::Woken => {}
         }
         Ok(())
     }

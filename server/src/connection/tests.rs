@@ -156,6 +156,7 @@ on_both_engines! {
     a_second_stop_does_not_wait
     a_reset_costs_nothing
     connections_after_a_long_sleep_are_served
+    a_deadline_nearer_than_the_one_the_core_sleeps_for_is_kept
     a_refused_body_does_not_destroy_the_answer
 }
 
@@ -394,6 +395,16 @@ fn connections_after_a_long_sleep_are_served(io: IoMode) {
     let mut stream = gate.connect();
     stream.write_all(request("7").as_bytes()).expect("send");
     assert_eq!(status(&answer(&mut stream)), 200);
+}
+
+fn a_deadline_nearer_than_the_one_the_core_sleeps_for_is_kept(io: IoMode) {
+    let gate = Gate::with(io, |settings| settings.timeouts.head = Duration::from_secs(1));
+    // The core goes to sleep until this one's minute is over.
+    let idle = gate.connect();
+    assert!(is_silent(&idle));
+    let mut stream = gate.connect();
+    stream.write_all(b"GET / HTTP/1.1\r\n").expect("send");
+    assert_eq!(status(&answer(&mut stream)), 408);
 }
 
 fn a_refused_body_does_not_destroy_the_answer(io: IoMode) {

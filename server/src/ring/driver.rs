@@ -55,7 +55,8 @@ pub(super) struct Driver {
     /// A bell rang and nobody has looked yet.
     pub(super) rung: bool,
     pub(super) phase: Phase,
-    sleep_timer: bool,
+    /// What the sleep timer is set for.
+    alarm: Option<Tick>,
 }
 
 /// What a core's engine needs to start.
@@ -95,7 +96,7 @@ impl Driver {
             woke: false,
             hurry: false,
             phase: Phase::Serving,
-            sleep_timer: false,
+            alarm: None,
         };
         driver.acceptor.resume(&mut driver.uring);
         Ok(driver)
@@ -142,7 +143,10 @@ impl Driver {
     #[inline]
     pub fn set_deadline(&mut self, index: u32, at: Nanos) {
         let id = self.slots.token(Op::Ignored, index).user_data();
-        self.wheel.set(&mut self.slots[index].deadline, Tick::after(at), id);
+        let slot = &mut self.slots[index];
+        // That the last one has passed is no news any more.
+        slot.news.clear(News::EXPIRED);
+        self.wheel.set(&mut slot.deadline, Tick::after(at), id);
     }
 
     /// Arms the connection's precise timer.
@@ -154,18 +158,19 @@ impl Driver {
         self.uring.timer(Duration::from(span), token);
     }
 
-    /// Arms a timer that ends a sleep when the next deadline is due.
+    /// Sees to it that a sleep ends when the next deadline is due. An alarm that is set may be for a later deadline than the earliest
+    /// one now.
     pub fn set_alarm(&mut self) {
-        if self.sleep_timer {
-            // The one that is armed can only be too early: deadlines that came closer than it are rare, and one tick of the
-            // wheel is all it costs to find out.
+        let Some(earliest) = self.wheel.earliest() else { return };
+        if self.alarm.is_some_and(|alarm| alarm <= earliest) {
             return;
         }
-        if let Some(tick) = self.wheel.earliest() {
-            self.sleep_timer = true;
-            let span = tick.begins().saturating_sub(self.clock.now()).saturating_add(Nanos::from_millis(1));
-            self.uring.timer(Duration::from(span), Token::core(Op::SleepTimer));
+        let token = Token::core(Op::SleepTimer);
+        if self.alarm.replace(earliest).is_some() {
+            self.uring.remove_timer(token);
         }
+        let span = earliest.begins().saturating_sub(self.clock.now()).saturating_add(Nanos::from_millis(1));
+        self.uring.timer(Duration::from(span), token);
     }
 
     fn reap(&mut self) -> bool {
@@ -198,9 +203,11 @@ impl Driver {
                     slot.wake();
                 }
             }
-            Op::AcceptTimer => self.acceptor.timer_fired(&mut self.uring, &self.control),
+            Op::AcceptTimer => self.look_for_room(),
             Op::DrainTimer => self.accept_the_last(),
-            Op::SleepTimer => self.sleep_timer = false,
+            // One that was replaced says so, and is not the alarm any more.
+            Op::SleepTimer if completion.result() == -libc::ECANCELED => {}
+            Op::SleepTimer => self.alarm = None,
             Op::Doorbell => {
                 self.rung = true;
                 if !cqueue::more(completion.flags()) {

@@ -101,7 +101,10 @@ impl Hub {
 
     pub fn set_deadline(&mut self, place: Place, at: Nanos) {
         let Hub { members, wheel, .. } = self;
-        wheel.set(&mut members[place.index as usize].deadline, Tick::after(at), place.id());
+        let member = &mut members[place.index as usize];
+        // That the last one has passed is no news any more.
+        member.expired = false;
+        wheel.set(&mut member.deadline, Tick::after(at), place.id());
     }
 
     /// What the connection has not been told; if nothing, `waker` is told when there is something.

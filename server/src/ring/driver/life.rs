@@ -79,6 +79,16 @@ impl Driver {
         }
     }
 
+    /// While newcomers wait, room may also be made on another core, which does not say so.
+    pub(super) fn look_for_room(&mut self) {
+        while !self.control.is_full()
+            && let Some(socket) = self.acceptor.leave_waiting_room()
+        {
+            self.admit(socket);
+        }
+        self.acceptor.timer_fired(&mut self.uring, &self.control);
+    }
+
     /// The task is gone: send what is left, then close; with `abort`, close.
     pub fn close(&mut self, index: u32, abort: bool) {
         while let Some(filled) = self.pop_input(index) {
@@ -101,8 +111,9 @@ impl Driver {
         let slot = &mut self.slots[index];
         if !slot.state.has(State::CLOSED) {
             slot.state.set(State::CLOSED);
-            // The cancellation goes first: a receive holds the socket open, and the peer would wait for our FIN.
-            if slot.state.has(State::RECEIVING) && !slot.state.has(State::CANCELLING) {
+            // The cancellation goes first: a receive holds the socket open, and the peer would wait for our FIN. A second one does no
+            // harm if the first is still on its way.
+            if slot.state.has(State::RECEIVING) {
                 slot.state.set(State::CANCELLING);
                 self.uring.cancel(receive);
             }
