@@ -1,5 +1,5 @@
 #!/bin/sh
-# Takes each protection away once and shows that its model notices.
+# Takes each protection away once and shows that its models notice.
 #
 #   loom-tests/mutate.sh            all of mutations/*.patch
 #   loom-tests/mutate.sh no-fence   one of them
@@ -36,15 +36,20 @@ verdict() {
 }
 
 unnoticed=0
+report() {
+    printf '%-28s %-22s %s\n' "$1" "$2" "$3"
+}
 for patch in "$root"/loom-tests/mutations/${1:-*}.patch; do
-    model=$(sed -n 's/^model: //p' "$patch")
+    name=$(basename "$patch" .patch)
     fresh_copy
     if ! patch -s -p1 -d "$work" <"$patch" >/dev/null 2>&1; then
-        says="DOES NOT APPLY"
+        report "$name" - "DOES NOT APPLY"
         unnoticed=$((unnoticed + 1))
-    else
-        says=$(verdict "$model") || unnoticed=$((unnoticed + 1))
+        continue
     fi
-    printf '%-28s %-22s %s\n' "$(basename "$patch" .patch)" "$model" "$says"
+    for model in $(sed -n 's/^models: //p' "$patch"); do
+        says=$(verdict "$model") || unnoticed=$((unnoticed + 1))
+        report "$name" "$model" "$says"
+    done
 done
 exit "$unnoticed"

@@ -16,8 +16,8 @@
 //!
 //! # Price
 //!
-//! - Ids aren't stored. Two clients share a slot, and with it a quota, with odds of about 2⁻³² · 4/lines per pair: among a million clients,
-//!   about one chance in 4 000 that there is any such pair at all.
+//! - Ids aren't stored. Two clients share a slot, and with it a quota, with odds of 2⁻³² / (lines of a group) per pair, 1.5 · 10⁻¹⁵ in a table
+//!   for a million clients: among a million clients, about one chance in 1 300 that there is any such pair at all.
 //! - A sliding window remembers at most 19 admissions; larger quotas take another algorithm.
 //! - Time is an argument. Give it a clock that doesn't jump, counted from about when the limiter was built: instants beyond 2.3 years count
 //!   as that, and everybody is denied.
