@@ -116,6 +116,18 @@ impl MeterTable {
 
     #[inline(never)]
     fn alone<R: Rule>(&self, key: Key, cost: u32, now: Nanos) -> Decision {
+        let charge = self.charge::<R>(cost);
+        match self.table.hit(key, now, &charge) {
+            Some(Ok(passed)) => charge.grant(passed).decision(0, false),
+            Some(Err(denial)) => denial.by(0),
+            // Asked anew rather than handed on, so that nothing above has to be kept in memory for it.
+            None => self.alone_anew::<R>(key, cost, now),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn alone_anew<R: Rule>(&self, key: Key, cost: u32, now: Nanos) -> Decision {
         match self.charge::<R>(cost).make(&self.table, key, now) {
             Ok(grant) => grant.decision(0, false),
             Err(denial) => denial.by(0),
@@ -133,6 +145,13 @@ impl MeterTable {
     }
 }
 
+/// A request that passes: the state after it, and the instant that it is dated, which for a new client may be later than it said.
+#[derive(Clone, Copy, Debug)]
+struct Passed {
+    state: State,
+    at: Nanos,
+}
+
 /// A request of `cost` under `rule`.
 struct Charge<R> {
     rule: R,
@@ -140,13 +159,24 @@ struct Charge<R> {
 }
 
 impl<R: Rule> Charge<R> {
-    #[inline(always)]
     fn make(&self, table: &Table, key: Key, now: Nanos) -> Verdict {
-        table.update(key, now, self).unwrap_or_else(|no_slot| self.without_slot(no_slot, now))
+        self.verdict(table.update(key, now, self), now)
     }
 
     fn if_made(&self, table: &Table, key: Key, now: Nanos) -> Verdict {
-        table.look(key, now, self).unwrap_or_else(|no_slot| self.without_slot(no_slot, now))
+        self.verdict(table.look(key, now, self), now)
+    }
+
+    fn verdict(&self, answer: Result<Result<Passed, Denial>, NoSlot>, now: Nanos) -> Verdict {
+        match answer {
+            Ok(answer) => answer.map(|passed| self.grant(passed)),
+            Err(no_slot) => self.without_slot(no_slot, now),
+        }
+    }
+
+    #[inline(always)]
+    fn grant(&self, Passed { state, at }: Passed) -> Grant {
+        self.rule.grant(state, at, self.cost)
     }
 
     /// What needs no slot still has its own answer: no cost always passes, too high a cost never does.
@@ -158,21 +188,21 @@ impl<R: Rule> Charge<R> {
         };
         let wait = until.saturating_sub(now);
         match self.step(0, now) {
-            Change::Keep(Ok(grant)) => Ok(Grant { remaining: 0, reset_after: wait, ..grant }),
-            Change::Keep(never) => never,
+            Change::Keep(Ok(passed)) => Ok(Grant { remaining: 0, reset_after: wait, ..self.grant(passed) }),
+            Change::Keep(Err(never)) => Err(never),
             Change::Write(..) => Err(Denial { retry_after: wait, reason }),
         }
     }
 }
 
 impl<R: Rule> Steps for Charge<R> {
-    type Answer = Verdict;
+    type Answer = Result<Passed, Denial>;
 
     #[inline(always)]
-    fn step(&self, state: State, now: Nanos) -> Change<Verdict> {
+    fn step(&self, state: State, now: Nanos) -> Change<Self::Answer> {
         match self.rule.step(state, now, self.cost) {
-            Step::Allow { grant, state: next } if next == state => Change::Keep(Ok(grant)),
-            Step::Allow { grant, state } => Change::Write(Ok(grant), state),
+            Step::Allow(next) if next == state => Change::Keep(Ok(Passed { state, at: now })),
+            Step::Allow(next) => Change::Write(Ok(Passed { state: next, at: now }), next),
             Step::Deny { retry_after } => Change::Keep(Err(Denial { retry_after, reason: Reason::Quota })),
             Step::Never => Change::Keep(Err(Denial { retry_after: Nanos::MAX, reason: Reason::Cost })),
         }

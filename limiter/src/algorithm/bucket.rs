@@ -53,12 +53,19 @@ impl Rule for TokenBucket {
         if debt > ceiling && cost > 0 {
             return Step::Deny { retry_after: ceil(debt - ceiling) };
         }
-        let grant = Grant {
+        Step::Allow(if cost == 0 { state } else { debt })
+    }
+
+    #[inline(always)]
+    fn grant(self, state: State, now: Nanos, _: u32) -> Grant {
+        let now = instant(now);
+        let debt = state.max(now);
+        let ceiling = now + u128::from(self.burst) * self.emission;
+        Grant {
             remaining: quotient(ceiling.saturating_sub(debt), self.emission),
             reset_after: ceil(debt - now),
             delay: Nanos::ZERO,
-        };
-        Step::Allow { grant, state: if cost == 0 { state } else { debt } }
+        }
     }
 
     fn expires(self, state: State) -> Nanos {
@@ -110,11 +117,17 @@ impl Rule for LeakyBucket {
         if leaves > now + patience && cost > 0 {
             return Step::Deny { retry_after: ceil(leaves - now - patience) };
         }
-        let debt = if cost == 0 { state.max(now) } else { leaves + self.emission };
+        Step::Allow(if cost == 0 { state } else { leaves + self.emission })
+    }
+
+    #[inline(always)]
+    fn grant(self, state: State, now: Nanos, cost: u32) -> Grant {
+        let now = instant(now);
+        let debt = state.max(now);
+        let patience = u128::from(self.max_delay) << FRACTION;
         let room = (now + patience).checked_sub(debt).map_or(0, |room| quotient(room, self.emission).saturating_add(1));
-        let delay = if cost == 0 { Nanos::ZERO } else { ceil(leaves - now) };
-        let grant = Grant { remaining: room, reset_after: ceil(debt - now), delay };
-        Step::Allow { grant, state: if cost == 0 { state } else { debt } }
+        let delay = if cost == 0 { 0 } else { debt.saturating_sub(now + self.emission) };
+        Grant { remaining: room, reset_after: ceil(debt - now), delay: ceil(delay) }
     }
 
     fn expires(self, state: State) -> Nanos {

@@ -44,19 +44,19 @@ impl Rule for FixedWindow {
         }
         let now = now.as_u64().min(LAST_INSTANT);
         let (opened, used) = self.window(state, now);
-        let closes = opened + self.period;
         // A new quota may be below what is used already.
         if cost > self.limit.saturating_sub(used) {
-            return Step::Deny { retry_after: Nanos::new(closes - now) };
+            return Step::Deny { retry_after: Nanos::new(opened + self.period - now) };
         }
-        let used = used + cost;
-        let reset_after = if used == 0 { 0 } else { closes - now };
-        let grant = Grant {
-            remaining: self.limit.saturating_sub(used),
-            reset_after: Nanos::new(reset_after),
-            delay: Nanos::ZERO,
-        };
-        Step::Allow { grant, state: if cost == 0 { state } else { (u128::from(opened) << 32) | u128::from(used) } }
+        Step::Allow(if cost == 0 { state } else { (u128::from(opened) << 32) | u128::from(used + cost) })
+    }
+
+    #[inline(always)]
+    fn grant(self, state: State, now: Nanos, _: u32) -> Grant {
+        let now = now.as_u64().min(LAST_INSTANT);
+        let (opened, used) = self.window(state, now);
+        let reset_after = if used == 0 { 0 } else { opened + self.period - now };
+        Grant { remaining: self.limit.saturating_sub(used), reset_after: Nanos::new(reset_after), delay: Nanos::ZERO }
     }
 
     fn expires(self, state: State) -> Nanos {

@@ -66,11 +66,12 @@ impl FromStr for Algorithm {
 /// What a slot remembers of a client: 96 bits at most, `0` for nothing.
 pub(crate) type State = u128;
 
-/// The answer of an algorithm to one request.
+/// The answer of an algorithm to one request. Small, since it is what a decision carries across its compare-and-swap; what else a client
+/// may know is read off the new state afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Step {
     /// Passes, and this is the state that remembers it.
-    Allow { grant: Grant, state: State },
+    Allow(State),
     /// Doesn't pass; nothing changes.
     Deny { retry_after: Nanos },
     /// Costs more than the quota ever holds.
@@ -99,6 +100,9 @@ pub(crate) trait Rule: Copy {
 
     /// Decides one request of `cost` units.
     fn step(self, state: State, now: Nanos, cost: u32) -> Step;
+
+    /// What a client in `state` may know, right after a request of `cost` units passed.
+    fn grant(self, state: State, now: Nanos, cost: u32) -> Grant;
 
     /// From when on `state` answers like `0`; [`Nanos::MAX`] for never, because the last instant comes first.
     fn expires(self, state: State) -> Nanos;

@@ -105,18 +105,22 @@ impl SlidingWindow {
         let newest = now.div_ceil(self.tick).max(before).max(1);
         // Nothing before: every older admission lies "too long ago".
         let passed = if state == 0 { oldest } else { (newest - before).min(oldest) };
-        let mut ages = 0;
-        if cost < self.kept {
+        let ages = if cost >= self.kept {
+            0
+        } else if passed == oldest {
+            // So are all of them when the newest is.
+            low_bits(self.ages_len) >> ((cost - 1) * self.age_bits)
+        } else {
             // The oldest `cost` are forgotten, the others grow older, the newest so far comes next, and the new ones have no age.
             let mut older = self.ages(state) >> (cost * self.age_bits);
-            let mut at = 0;
+            let (mut ages, mut at) = (0, 0);
             for _ in cost + 1..self.kept {
                 ages |= ((older & oldest) + passed).min(oldest) << at;
                 older >>= self.age_bits;
                 at += self.age_bits;
             }
-            ages |= passed << at;
-        }
+            ages | passed << at
+        };
         (u128::from(newest) << self.ages_len) | u128::from(ages)
     }
 }
@@ -144,7 +148,7 @@ impl Rule for SlidingWindow {
     #[inline(always)]
     fn step(self, state: State, now: Nanos, cost: u32) -> Step {
         if cost == 0 || cost > self.limit {
-            return if cost == 0 { self.look(state, now) } else { Step::Never };
+            return if cost == 0 { Step::Allow(state) } else { Step::Never };
         }
         let now = now.as_u64().min(LAST);
         // It has to have left for `cost` units more to fit; those before it have then left too.
@@ -153,14 +157,18 @@ impl Rule for SlidingWindow {
         if state != 0 && rest > 0 {
             return Step::Deny { retry_after: Nanos::new(rest as u64) };
         }
-        let used = self.used(state, now);
-        let state = self.admit(state, now, cost);
-        let grant = Grant {
-            remaining: self.limit - cost - used,
-            reset_after: Nanos::new(self.window_left(self.newest(state), now) as u64),
+        Step::Allow(self.admit(state, now, cost))
+    }
+
+    #[inline(always)]
+    fn grant(self, state: State, now: Nanos, _: u32) -> Grant {
+        let now = now.as_u64().min(LAST);
+        let reset_after = if state == 0 { 0 } else { self.window_left(self.newest(state), now).max(0) };
+        Grant {
+            remaining: self.limit.saturating_sub(self.used(state, now)),
+            reset_after: Nanos::new(reset_after as u64),
             delay: Nanos::ZERO,
-        };
-        Step::Allow { grant, state }
+        }
     }
 
     fn expires(self, state: State) -> Nanos {
@@ -183,19 +191,6 @@ impl Rule for SlidingWindow {
         }
         // Those behind the last one left happened "too long ago".
         Some(state | u128::from(low_bits((self.kept - left) * self.age_bits)))
-    }
-}
-
-impl SlidingWindow {
-    /// A request of no cost always passes and leaves the state as it is.
-    fn look(self, state: State, now: Nanos) -> Step {
-        let at = now.as_u64().min(LAST);
-        let grant = Grant {
-            remaining: self.limit.saturating_sub(self.used(state, at)),
-            reset_after: self.expires(state).saturating_sub(now),
-            delay: Nanos::ZERO,
-        };
-        Step::Allow { grant, state }
     }
 }
 
