@@ -79,8 +79,8 @@ impl Acceptor {
         match -result {
             libc::ECANCELED => self.retry_later(uring),
             // The peer gave up before we came to it, or the kernel just wants to be asked again.
-            error if error <= 0 => self.room_again(uring, control),
-            libc::ECONNABORTED | libc::EINTR => self.room_again(uring, control),
+            error if error <= 0 => self.resume_or_retry(uring, control),
+            libc::ECONNABORTED | libc::EINTR => self.resume_or_retry(uring, control),
             error => {
                 if !self.reported {
                     self.reported = true;
@@ -104,8 +104,12 @@ impl Acceptor {
     pub fn timer_fired(&mut self, uring: &mut Uring, control: &Control) {
         if self.state == Accepting::Later {
             self.state = Accepting::No;
-            if self.must_wait(control) { self.retry_later(uring) } else { self.resume(uring) }
+            self.resume_or_retry(uring, control);
         }
+    }
+
+    fn resume_or_retry(&mut self, uring: &mut Uring, control: &Control) {
+        if self.must_wait(control) { self.retry_later(uring) } else { self.resume(uring) }
     }
 
     /// Starts to close the listener; meanwhile it goes on accepting.

@@ -77,6 +77,10 @@ async fn accept_until_drained(hub: &RefCell<Hub>, listener: &TcpListener, start:
             match next_connection(listener, if last_look { Duration::ZERO } else { RETRY }).await {
                 Some(Ok(stream)) => {
                     reported = false;
+                    // Another core may have taken the last place while this one was waiting for a newcomer.
+                    while hub.borrow().control.is_full() && !hub.borrow().draining {
+                        glommio::timer::sleep(RETRY).await;
+                    }
                     start(stream);
                     if hub.borrow().control.is_full() && !last_look {
                         break;
