@@ -6,13 +6,15 @@
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, OwnedFd};
+use std::thread;
+use std::time::Duration;
 
 use socket2::{Domain, Protocol, SockAddr, SockFilter, SockRef, Socket, Type};
 
 /// Opens `count` listeners on `address` (port 0: the first one picks) and says which address it is.
 pub fn open(address: SocketAddr, count: usize, backlog: u32) -> io::Result<(Vec<OwnedFd>, SocketAddr)> {
     let first = socket(address)?;
-    first.bind(&SockAddr::from(address))?;
+    bind_first(&first, address)?;
     first.set_reuse_port(true)?;
     let address = first.local_addr()?.as_socket().unwrap_or(address);
     let mut sockets = vec![first];
@@ -26,6 +28,18 @@ pub fn open(address: SocketAddr, count: usize, backlog: u32) -> io::Result<(Vec<
         socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
     }
     Ok((sockets.into_iter().map(OwnedFd::from).collect(), address))
+}
+
+/// Binds, and asks again for a moment when the address is in use: the kernel takes an io_uring apart only after its process is gone, and
+/// until then the listener of a predecessor that was killed is still there.
+fn bind_first(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+    for _ in 1..BIND_TRIES {
+        match socket.bind(&SockAddr::from(address)) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => thread::sleep(BIND_PAUSE),
+            outcome => return outcome,
+        }
+    }
+    socket.bind(&SockAddr::from(address))
 }
 
 /// Makes the kernel drop new handshakes to `listener`, while those that have begun go on and the queue stays. Closing a listener resets
@@ -68,6 +82,10 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 const RECEIVE_BUFFER: usize = 64 << 10;
 /// The largest output (64 KiB and one answer) fits, so that a peer that reads at all never blocks us.
 const SEND_BUFFER: usize = 128 << 10;
+
+/// Half a second in all: whoever has mistaken the port does not mind, and the kernel needs a few milliseconds.
+const BIND_TRIES: u32 = 21;
+const BIND_PAUSE: Duration = Duration::from_millis(25);
 
 #[cfg(test)]
 mod tests {
