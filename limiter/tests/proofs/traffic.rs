@@ -14,7 +14,7 @@ pub struct Request {
 }
 
 pub fn cases(cases: u32) -> ProptestConfig {
-    ProptestConfig { cases, max_shrink_iters: 3_000, ..ProptestConfig::default() }
+    ProptestConfig { cases, max_shrink_iters: 1_000, ..ProptestConfig::default() }
 }
 
 pub fn quota(text: &str, algorithm: Algorithm) -> Quota {
