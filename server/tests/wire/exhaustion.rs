@@ -89,13 +89,14 @@ fn allowed_connections() -> usize {
 }
 
 #[test]
-fn peers_that_never_read_are_closed_while_others_are_served() {
+fn peers_that_never_read_are_bounded_in_memory_and_closed_while_others_are_served() {
     on_both_engines(|engine| {
         let config = "limit = \"1000k/1s,fixed-window\"\n[timeouts]\nwrite = \"1500ms\"\n";
         let server = Launch::new(engine).config(config).start();
-        let address = server.address;
+        let (address, pid) = (server.address, server.pid());
         let mut polite = server.connect();
         assert_eq!(polite.get("warm").status, 200);
+        let before = resident_bytes(pid);
         let block = get("7").repeat(1000);
         let greedy = || {
             let mut peer = Peer::connect_with_small_buffers(address);
@@ -104,17 +105,25 @@ fn peers_that_never_read_are_closed_while_others_are_served() {
             peer.stuff_until_closed(block.as_bytes());
             assert!(watch.elapsed() >= Duration::from_millis(1490), "closed too early: {:?}", watch.elapsed());
         };
-        thread::scope(|scope| {
+        let most = thread::scope(|scope| {
             let peers: Vec<_> = (0..GREEDY).map(|_| scope.spawn(greedy)).collect();
+            let mut most = before;
             while peers.iter().any(|peer| !peer.is_finished()) {
+                most = most.max(resident_bytes(pid));
                 assert_eq!(polite.get("p").status, 200);
                 polite.sees_nothing_for(Duration::from_millis(10));
             }
+            most
         });
+        let each = (most - before).saturating_sub(SHARED) / GREEDY;
+        println!("{engine:?}: {each} bytes for each peer that does not read");
+        assert!(each <= 256 << 10, "{each} bytes for each peer that does not read");
     });
 }
 
 const GREEDY: u64 = 40;
+/// Receive buffers that all connections of a core share; the kernel gives them to the process when they are first written.
+const SHARED: u64 = 2 << 20;
 
 #[test]
 fn a_peer_that_reads_slowly_gets_every_answer() {
