@@ -126,6 +126,16 @@ proptest! {
     }
 }
 
+#[test]
+fn a_refund_goes_to_every_quota_of_the_client() {
+    let quotas = [Algorithm::FixedWindow, Algorithm::SlidingWindow, Algorithm::TokenBucket];
+    let limiter = limiter(&quotas.map(|algorithm| quota("3/10s", algorithm)));
+    let (key, now) = (limiter.key(b"alice"), Nanos::from_secs(10));
+    assert!(limiter.decide_n(key, 3, now).is_allow() && !limiter.decide(key, now).is_allow());
+    limiter.refund(key, 2, now, now);
+    assert!(limiter.decide_n(key, 2, now).is_allow() && !limiter.decide(key, now).is_allow());
+}
+
 /// The ways in which a refund could break a bound, each with what passes afterwards.
 #[test]
 fn a_refund_never_lifts_a_client_above_what_is_owed() {
@@ -137,6 +147,7 @@ fn a_refund_never_lifts_a_client_above_what_is_owed() {
         ("one that has left the window", SlidingWindow, vec![10, 18, 19], 10, 21, 1),
         ("a charge of this window", FixedWindow, vec![10, 11, 12], 12, 12, 1),
         ("the one that opened the window, others stay", FixedWindow, vec![10, 19, 19], 10, 19, none),
+        ("one of three at once", FixedWindow, vec![10, 10, 10], 10, 10, 1),
         ("the only one", FixedWindow, vec![10], 10, 11, 3),
         ("a charge of the window before", FixedWindow, vec![10, 20, 20, 20], 10, 20, none),
         ("a charge at once", TokenBucket, vec![10, 10, 10], 10, 10, 1),
