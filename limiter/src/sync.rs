@@ -5,7 +5,7 @@
 //!
 //! Loom 0.7 looks for the other order of two accesses by remembering the *last* access of each atomic. So a thread that loads and then
 //! writes hides the loads of others before it: `load` against `load; store` is one interleaving to it, and everything here is such code.
-//! After [`announce_loads`] each load of a word is announced by a relaxed store to a twin that nobody reads. Stores of two threads always
+//! After `announce_loads` each load of a word is announced by a relaxed store to a twin that nobody reads. Stores of two threads always
 //! have two orders, which puts the loads behind them in both. It costs a model ten times the interleavings.
 
 #[cfg(not(loom))]

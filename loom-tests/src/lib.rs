@@ -16,7 +16,7 @@
 //!
 //! - Loom 0.7 misses orders: it keeps the last access of each atomic only, so a thread that loads and then writes hides the earlier loads of
 //!   others. `load` against `load; store` is a single interleaving to it, and a model of a displaced client that comes back had one. So
-//!   the loads of slots are announced (see the limiter's `sync.rs`), and the models see all orders. Only [`explore_three`], for three
+//!   the loads of slots are announced (see the limiter's `sync.rs`), and the models see all orders. Only `explore_three`, for three
 //!   threads that all claim, goes without: its models would take hours.
 //! - Loads of the horizon and of the debts aren't announced. Loom lets them return any value that the memory model allows, old ones included.
 //! - A fence is no place to switch threads: it happens together with the access before it.
