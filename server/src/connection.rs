@@ -99,6 +99,7 @@ pub(crate) async fn serve<S: Socket>(socket: S, site: Rc<Site>) {
         ended: false,
         blocked: false,
         draining: false,
+        held: false,
         owed: Waiting::NextRequest,
     };
     if connection.run().await.is_err() {
@@ -119,6 +120,8 @@ struct Connection<S> {
     /// The peer is not taking its answers; the deadline is the write timeout.
     blocked: bool,
     draining: bool,
+    /// Input is left with the kernel.
+    held: bool,
     /// What the deadline is for, unless `blocked`.
     owed: Waiting,
 }
@@ -134,19 +137,15 @@ impl<S: Socket> Connection<S> {
                 Wake::Input => self.exchange()?,
                 Wake::TooLate => return self.give_up().await,
             };
-            // Nearly always.
-            if next == Next::Read {
-                continue;
-            }
             loop {
                 next = match next {
                     Next::Read => {
                         // Only now: until everything that is here has been answered, more would only pile up.
-                        self.socket.hold(false);
+                        self.hold(false);
                         break;
                     }
                     Next::Flush => {
-                        self.socket.hold(true);
+                        self.hold(true);
                         self.flush().await?;
                         self.unseen = true;
                         self.exchange()?
@@ -175,7 +174,7 @@ impl<S: Socket> Connection<S> {
                 if self.unseen || self.ended {
                     return Ok(Wake::Input);
                 }
-                self.socket.hold(false);
+                self.hold(false);
             }
         }
     }
@@ -250,6 +249,15 @@ impl<S: Socket> Connection<S> {
         self.socket.deadline(at);
     }
 
+    /// Leaves further input with the kernel, or takes it again.
+    #[inline]
+    fn hold(&mut self, hold: bool) {
+        if self.held != hold {
+            self.held = hold;
+            self.socket.hold(hold);
+        }
+    }
+
     /// What matters in every wait.
     #[cold]
     fn heed(&mut self, event: Event) -> Result<(), Lost> {
@@ -257,14 +265,14 @@ impl<S: Socket> Connection<S> {
             Event::Input => {
                 self.keep_input();
                 if self.socket.sending() || self.rest.len() > KEPT_WHILE_WAITING {
-                    self.socket.hold(true);
+                    self.hold(true);
                 }
             }
             Event::End => self.ended = true,
             Event::Blocked => {
                 if self.socket.sending() {
                     self.blocked = true;
-                    self.socket.hold(true);
+                    self.hold(true);
                     self.set_deadline(self.site.write);
                 }
             }
@@ -342,7 +350,7 @@ impl<S: Socket> Connection<S> {
         self.flush().await?;
         self.socket.finish();
         self.rest = Vec::new();
-        self.socket.hold(false);
+        self.hold(false);
         self.set_deadline(self.site.linger);
         let mut budget = LINGER_BYTES;
         while !self.ended && budget > 0 {

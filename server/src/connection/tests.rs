@@ -1,6 +1,6 @@
 //! Connections over real sockets, each case on both engines.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,7 +60,7 @@ fn request(id: &str) -> String {
 }
 
 /// Reads one answer and returns its head.
-fn answer(stream: &mut TcpStream) -> String {
+fn answer(stream: &mut impl Read) -> String {
     let mut head = Vec::new();
     let mut byte = [0];
     while !head.ends_with(b"\r\n\r\n") {
@@ -150,6 +150,7 @@ on_both_engines! {
     an_idle_connection_is_closed_without_a_word
     a_peer_that_does_not_read_is_not_read_and_closed
     a_slow_reader_gets_every_answer
+    a_reader_that_pauses_is_read_again_and_again
     at_the_cap_a_newcomer_waits_for_somebody_to_leave
     a_drain_answers_what_is_queued_and_closes_what_is_idle
     a_drain_answers_a_request_that_comes_at_the_last_moment
@@ -287,6 +288,31 @@ fn a_slow_reader_gets_every_answer(io: IoMode) {
     let text = String::from_utf8(answers).expect("ASCII");
     assert_eq!(text.matches("HTTP/1.1 200 OK\r\n").count(), count);
     assert!(text.ends_with("OK"), "the last answer is whole");
+}
+
+fn a_reader_that_pauses_is_read_again_and_again(io: IoMode) {
+    let gate = Gate::open(io);
+    let stream = gate.connect();
+    stream.set_nodelay(true).expect("nodelay");
+    for round in 0..10 {
+        let mut writer = stream.try_clone().expect("clone");
+        let count = 5_000;
+        let written = std::thread::spawn(move || {
+            // One by one, so that each is answered by itself and any of them can be the one that does not fit.
+            for id in 0..count {
+                writer.write_all(request(&format!("client-{id}")).as_bytes()).expect("the gate reads on in the end");
+            }
+        });
+        while !written.is_finished() && !is_stuck(&stream) {
+            std::thread::yield_now();
+        }
+        let mut answers = BufReader::new(&stream);
+        for _ in 0..count {
+            answer(&mut answers);
+        }
+        assert!(answers.buffer().is_empty(), "one answer each, in round {round}");
+        written.join().expect("writer");
+    }
 }
 
 /// Whether nothing comes for a while.

@@ -62,12 +62,19 @@ impl Acceptor {
         self.waiting_room.push_back(socket);
         if self.state == Accepting::Yes {
             self.state = Accepting::Ending;
-            uring.cancel(Token::core(Op::Accept));
+            cancel(uring);
         }
     }
 
     pub fn leave_waiting_room(&mut self) -> Option<OwnedFd> {
         self.waiting_room.pop_front()
+    }
+
+    /// The accept could not be cancelled, because the kernel was just working on it: again.
+    pub fn not_cancelled(&mut self, uring: &mut Uring) {
+        if matches!(self.state, Accepting::Ending | Accepting::AtLast) {
+            cancel(uring);
+        }
     }
 
     /// The kernel has stopped accepting, because of `result`.
@@ -134,7 +141,7 @@ impl Acceptor {
     pub fn accept_the_last(&mut self, uring: &mut Uring) -> Vec<OwnedFd> {
         let mut last = Vec::new();
         if matches!(self.state, Accepting::Yes | Accepting::Ending) {
-            uring.cancel(Token::core(Op::Accept));
+            cancel(uring);
             self.state = Accepting::AtLast;
             return last;
         }
@@ -163,6 +170,10 @@ impl Acceptor {
         self.state = Accepting::Later;
         uring.timer(RETRY, Token::core(Op::AcceptTimer));
     }
+}
+
+fn cancel(uring: &mut Uring) {
+    uring.cancel(Token::core(Op::Accept), Token::core(Op::AcceptCancel));
 }
 
 /// Long enough not to burn a core while descriptors are short, short enough to recover within the second.

@@ -203,6 +203,8 @@ impl Driver {
                     slot.wake();
                 }
             }
+            Op::Cancel => self.not_cancelled(token),
+            Op::AcceptCancel => self.acceptor.not_cancelled(&mut self.uring),
             Op::AcceptTimer => self.look_for_room(),
             Op::DrainTimer => self.accept_the_last(),
             // One that was replaced says so, and is not the alarm any more.

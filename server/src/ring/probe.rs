@@ -26,7 +26,7 @@ pub(crate) fn probe() -> Result<TaskRun, Reason> {
     let mut trial = Trial { uring, buffers };
     let outcome = trial.receives(&ours, &theirs).and_then(|()| trial.sends(&ours, &theirs));
     // The receive ends when its socket does; only then may the buffers go.
-    trial.uring.cancel(RECEIVE);
+    trial.uring.cancel(RECEIVE, Token::core(Op::Ignored));
     match (outcome, trial.next()) {
         (Ok(()), Ok(_)) => Ok(task_run),
         (Err(reason), Ok(_)) => Err(reason),

@@ -29,6 +29,10 @@ pub(super) enum Op {
     Doorbell,
     /// While draining: look at the listener for the last time.
     DrainTimer,
+    /// A receive or a resend that could not be cancelled.
+    Cancel,
+    /// An accept that could not be cancelled.
+    AcceptCancel,
 }
 
 impl Token {
@@ -65,6 +69,8 @@ impl Token {
             7 => Op::SleepTimer,
             8 => Op::Doorbell,
             9 => Op::DrainTimer,
+            10 => Op::Cancel,
+            11 => Op::AcceptCancel,
             _ => Op::Ignored,
         }
     }
@@ -100,6 +106,8 @@ mod tests {
             Op::SleepTimer,
             Op::Doorbell,
             Op::DrainTimer,
+            Op::Cancel,
+            Op::AcceptCancel,
         ];
         for op in ops {
             for (generation, slot) in [(0, 0), (1, 7), (GENERATION_MASK, u32::MAX)] {

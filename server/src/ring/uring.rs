@@ -189,9 +189,9 @@ impl Uring {
         unsafe { self.push(&entry) }
     }
 
-    /// Asks the operation `token` to end early. It still completes, once.
-    pub fn cancel(&mut self, token: Token) {
-        let entry = opcode::AsyncCancel::new(token.user_data()).build().user_data(Token::core(Op::Ignored).user_data());
+    /// Asks the operation `token` to end early. It still completes, once. If it could not be asked, `report` completes with the reason.
+    pub fn cancel(&mut self, token: Token, report: Token) {
+        let entry = opcode::AsyncCancel::new(token.user_data()).build().user_data(report.user_data());
         // SAFETY: no memory is handed over.
         unsafe { self.push(&entry.flags(squeue::Flags::SKIP_SUCCESS)) }
     }

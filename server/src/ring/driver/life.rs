@@ -107,19 +107,14 @@ impl Driver {
 
     /// Closes the descriptor of a connection whose task is gone.
     pub(super) fn shut(&mut self, index: u32) {
-        let [receive, resend, timer] = [Op::Receive, Op::Resend, Op::Timer].map(|op| self.slots.token(op, index));
+        let timer = self.slots.token(Op::Timer, index);
         let slot = &mut self.slots[index];
         if !slot.state.has(State::CLOSED) {
             slot.state.set(State::CLOSED);
-            // The cancellation goes first: a receive holds the socket open, and the peer would wait for our FIN. A second one does no
-            // harm if the first is still on its way.
-            if slot.state.has(State::RECEIVING) {
-                slot.state.set(State::CANCELLING);
-                self.uring.cancel(receive);
-            }
-            if slot.unsent.is_some() {
-                self.uring.cancel(resend);
-            }
+            // The cancellations go first: an operation holds the socket open, and the peer would wait for our FIN.
+            self.stop_receiving(index);
+            self.stop_resending(index);
+            let slot = &self.slots[index];
             if slot.state.has(State::TIMED) {
                 self.uring.remove_timer(timer);
             }

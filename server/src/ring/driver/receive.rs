@@ -21,18 +21,36 @@ impl Driver {
 
     /// Stops or resumes receiving.
     pub fn hold(&mut self, index: u32, hold: bool) {
-        let token = self.slots.token(Op::Receive, index);
         let slot = &mut self.slots[index];
-        if !hold {
+        if hold {
+            slot.state.set(State::HELD);
+            self.stop_receiving(index);
+        } else {
             slot.state.clear(State::HELD);
             self.to_receive.push(index);
-        } else if !slot.state.has(State::HELD) {
-            slot.state.set(State::HELD);
-            if slot.state.has(State::RECEIVING) && !slot.state.has(State::CANCELLING) {
-                slot.state.set(State::CANCELLING);
-                self.uring.cancel(token);
-            }
         }
+    }
+
+    /// Ends a receive that is with the kernel, if it has not been asked to end already.
+    pub(super) fn stop_receiving(&mut self, index: u32) {
+        let [receive, report] = [Op::Receive, Op::Cancel].map(|op| self.slots.token(op, index));
+        let slot = &mut self.slots[index];
+        if slot.state.has(State::RECEIVING) && !slot.state.has(State::CANCELLING) {
+            slot.state.set(State::CANCELLING);
+            self.uring.cancel(receive, report);
+        }
+    }
+
+    /// The kernel was just working on what should have been cancelled and could not find it: again, if it is still to end.
+    #[cold]
+    pub(super) fn not_cancelled(&mut self, token: Token) {
+        let index = token.slot();
+        let Some(slot) = self.slots.of(token) else { return };
+        slot.state.clear(State::CANCELLING);
+        if slot.state.has(State::HELD) || slot.state.has(State::CLOSED) {
+            self.stop_receiving(index);
+        }
+        self.stop_resending(index);
     }
 
     #[inline]

@@ -80,6 +80,15 @@ impl Driver {
         }
     }
 
+    /// Ends the resend of a connection that has been closed.
+    pub(super) fn stop_resending(&mut self, index: u32) {
+        let [resend, report] = [Op::Resend, Op::Cancel].map(|op| self.slots.token(op, index));
+        let slot = &self.slots[index];
+        if slot.unsent.is_some() && slot.state.has(State::CLOSED) {
+            self.uring.cancel(resend, report);
+        }
+    }
+
     #[cold]
     pub(super) fn resent(&mut self, token: Token, result: i32) {
         let index = token.slot();
