@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rustix::process::Signal;
 
-use super::support::clock::{Stopwatch, wait_until};
+use super::support::clock::{PATIENCE, Stopwatch, wait_until};
 use super::support::peer::{Ending, Peer, get};
 use super::support::process::{is_stopped, open_files};
 use super::support::server::{Launch, Server, on_both_engines};
@@ -113,6 +113,7 @@ fn slowloris_is_shown_the_door_while_others_are_served() {
             if attackers.is_empty() {
                 break;
             }
+            assert!(watch.elapsed() < PATIENCE, "{} attackers are still connected", attackers.len());
         }
         assert_eq!(seen, [0, 500], "each got its 408");
         assert!(watch.elapsed() >= Duration::from_millis(990), "{:?}", watch.elapsed());
