@@ -7,7 +7,7 @@ use crate::model::Log;
 use crate::traffic::{cases, limiter, passed, quota, quota_and_traffic, timed};
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(700))]
 
     #[test]
     fn no_window_holds_more_than_the_bound(

@@ -33,7 +33,7 @@ fn extreme_quota() -> impl Strategy<Value = Quota> {
 }
 
 proptest! {
-    #![proptest_config(cases(2_000))]
+    #![proptest_config(cases(1_200))]
 
     #[test]
     fn nothing_overflows_and_no_answer_is_nonsense(

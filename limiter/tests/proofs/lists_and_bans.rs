@@ -2,9 +2,9 @@
 
 use proptest::collection::vec;
 use proptest::prelude::{prop_assert_eq, proptest};
-use tollgate_limiter::{Algorithm, Decision, DeniedBy, Ladder, Limiter, Nanos, Override, Settings};
+use tollgate_limiter::{Algorithm, Decision, DeniedBy, Ladder, Limiter, Nanos, Override, Settings, WhenFull};
 
-use crate::traffic::{cases, limiter, quota, settings};
+use crate::traffic::{cases, limiter, quota, settings, tiny};
 
 const SECOND: u64 = 1_000_000_000;
 
@@ -121,6 +121,21 @@ fn a_ban_by_hand_holds_until_its_end_or_its_pardon() {
     assert!(limiter.decide(bob, at(6)).is_allow());
     let without = crate::traffic::limiter(&[quota("9/1s", Algorithm::FixedWindow)]);
     assert!(!without.ban(without.key(b"alice"), at(100), at(5)), "there is no ladder to put it on");
+}
+
+#[test]
+fn a_flood_of_offenders_buys_nobody_an_amnesty() {
+    let bans = Some(Ladder::new(2, Nanos::from_secs(30), &[Nanos::from_secs(90)]).expect("possible"));
+    let limiter = Limiter::new(&Settings { bans, ..tiny(&[quota("1/1s", Algorithm::FixedWindow)], WhenFull::Forget) });
+    let limiter = limiter.expect("possible");
+    let (alice, now) = (limiter.key(b"alice"), Nanos::from_secs(5));
+    assert!(limiter.ban(alice, Nanos::from_secs(50), now));
+    for id in 0..100_u32 {
+        assert_eq!(passes(&limiter, &id.to_string(), now), 1);
+    }
+    assert_eq!(limiter.decide(alice, now), Decision::Deny { retry_after: Nanos::from_secs(45), by: DeniedBy::Ban });
+    // Nor is there room for one more ban by hand.
+    assert!(!limiter.ban(limiter.key(b"bob"), Nanos::from_secs(50), now));
 }
 
 /// The ladder as a list of what happened.

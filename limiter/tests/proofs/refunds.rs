@@ -36,7 +36,7 @@ struct Charge {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(700))]
 
     #[test]
     fn what_was_not_given_back_never_exceeds_the_bound(

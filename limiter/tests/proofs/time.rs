@@ -59,7 +59,7 @@ impl Seen {
 }
 
 proptest! {
-    #![proptest_config(cases(1_000))]
+    #![proptest_config(cases(700))]
 
     #[test]
     fn a_clock_that_runs_backwards_mints_nothing((quota, requests) in jumping(1)) {
