@@ -16,7 +16,7 @@ fn displacement_against_hit() {
         let resident = spawn_request(&limiter, "resident", 130);
         assert!(passes(&limiter, "newcomer", 130), "a newcomer takes the slot that expires first");
         let at_130 = u8::from(join(resident)) + again(&limiter, "resident", 130);
-        assert!(1 + at_130 <= 2, "two per 50 ms, at 100 and at 130, displaced or not");
+        assert!(at_130 < 2, "two per 50 ms, one of them used at 100, displaced or not");
         assert_eq!(1 + again(&limiter, "newcomer", 130), 2, "two per 50 ms for the newcomer as well, all its own");
         assert!(
             at_130 + again(&limiter, "resident", 151) <= 2,
