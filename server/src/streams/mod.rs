@@ -8,15 +8,14 @@
 mod hub;
 mod socket;
 
-use std::cell::RefCell;
-use std::io;
+use std::cell::{Cell, RefCell};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future;
-use glommio::net::{AcceptedTcpStream, TcpListener, TcpStream};
+use glommio::net::{TcpListener, TcpStream};
 use tollgate_limiter::Nanos;
 
 pub(crate) use socket::StreamSocket;
@@ -59,58 +58,55 @@ pub(crate) async fn drive(settings: StreamsSettings, spawn: impl Fn(StreamSocket
     future::or(ticks, work).await;
 }
 
-/// Accepts; waits when the process has as many connections as it may, or no descriptors; goes on until the drain, and then until the
-/// queue is empty.
+/// Accepts until the drain, and then until the queue is empty.
 async fn accept_until_drained(hub: &RefCell<Hub>, listener: &TcpListener, start: impl Fn(TcpStream)) {
-    let mut reported = false;
-    let mut last_look = false;
-    while !last_look {
-        last_look = hub.borrow().draining;
-        if last_look {
-            // New handshakes are dropped by now; those that had begun get this long to enter the queue.
-            glommio::timer::sleep(SETTLE).await;
-        } else if hub.borrow().control.is_full() {
-            glommio::timer::sleep(RETRY).await;
-            continue;
+    let waiting = Cell::new(false);
+    let drained = async {
+        while !hub.borrow().draining {
+            glommio::timer::sleep(TICK).await;
         }
-        loop {
-            match next_connection(listener, if last_look { Duration::ZERO } else { RETRY }).await {
-                Some(Ok(stream)) => {
-                    reported = false;
-                    // Another core may have taken the last place while this one was waiting for a newcomer.
-                    while hub.borrow().control.is_full() && !hub.borrow().draining {
-                        glommio::timer::sleep(RETRY).await;
-                    }
-                    start(stream);
-                    if hub.borrow().control.is_full() && !last_look {
-                        break;
-                    }
+        // New handshakes are dropped by now; those that had begun get this long to enter the queue.
+        glommio::timer::sleep(SETTLE).await;
+        while !waiting.get() {
+            glommio::timer::sleep(TICK).await;
+        }
+    };
+    // Giving up a wait for a connection loses the one that comes at that moment, so nothing but the end of the drain does it.
+    future::or(accept_forever(hub, listener, start, &waiting), drained).await;
+}
+
+/// Accepts; pauses while the process has as many connections as it may, or no descriptors. `waiting` says that the queue is empty.
+async fn accept_forever(hub: &RefCell<Hub>, listener: &TcpListener, start: impl Fn(TcpStream), waiting: &Cell<bool>) {
+    let mut reported = false;
+    loop {
+        wait_for_room(hub).await;
+        waiting.set(true);
+        let accepted = listener.shared_accept().await;
+        waiting.set(false);
+        match accepted {
+            Ok(stream) => {
+                reported = false;
+                // Bound at once: an accepted stream that is dropped unbound is never closed.
+                let stream = stream.bind_to_executor();
+                // Another core may have taken the last place meanwhile.
+                wait_for_room(hub).await;
+                start(stream);
+            }
+            Err(error) => {
+                if !std::mem::replace(&mut reported, true) {
+                    tracing::warn!(%error, "cannot accept connections for now; trying again every 100 ms (raise `ulimit -n`?)");
                 }
-                Some(Err(error)) => {
-                    if !std::mem::replace(&mut reported, true) {
-                        tracing::warn!(%error, "cannot accept connections for now; trying again every 100 ms (raise `ulimit -n`?)");
-                    }
-                    glommio::timer::sleep(RETRY).await;
-                }
-                None => break,
+                glommio::timer::sleep(RETRY).await;
             }
         }
     }
 }
 
-/// The next connection, if one comes within `patience`. Giving up is harmless: glommio keeps the operation in the listener and comes
-/// back to it.
-async fn next_connection(listener: &TcpListener, patience: Duration) -> Option<io::Result<TcpStream>> {
-    let accepted = async {
-        let accepted = listener.shared_accept().await;
-        // Bound in the same breath: an accepted stream that is dropped unbound is never closed.
-        Some(accepted.map(AcceptedTcpStream::bind_to_executor).map_err(io::Error::from))
-    };
-    let too_late = async {
-        glommio::timer::sleep(patience).await;
-        None
-    };
-    future::or(accepted, too_late).await
+/// Waits until a connection may come in. In a drain everybody may who is already here.
+async fn wait_for_room(hub: &RefCell<Hub>) {
+    while hub.borrow().control.is_full() && !hub.borrow().draining {
+        glommio::timer::sleep(RETRY).await;
+    }
 }
 
 /// Everybody reads to the same place.
