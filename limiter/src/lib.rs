@@ -9,7 +9,7 @@
 //! # Guarantees
 //!
 //! - **Never more than the quota's bound**, [`Quota::worst_case`], whatever the threads do, whatever the clocks do (a time that runs backwards
-//!   only denies more), however many clients there are (a client displaced from a full table is denied until its debt is over).
+//!   mints nothing: windows are counted by the clock that is furthest ahead), however many clients there are (a client displaced from a full table is denied until its debt is over).
 //! - **A denial changes nothing**: it writes no memory, doesn't prolong itself, and costs an attacker's core as little as possible.
 //! - **`retry_after` is exact**: denied a nanosecond before, allowed at it.
 //! - **Memory is fixed** by [`Capacity`]: at most 32 bytes per client and quota.

@@ -18,7 +18,7 @@
 //! A decision on a known client is: load, algorithm, compare-and-swap, again if that failed. A denial writes nothing. New clients go
 //! through [`crate::claim`].
 //!
-//! Three lines rather than two: with two lines of four slots and clients that come and go, one in 1 200 finds all candidates taken at
+//! Three lines rather than two: with two lines of four slots and clients that come and go, one in 900 finds all candidates taken at
 //! half load; with three, fewer than one in a million.
 
 use crate::algorithm::State;
