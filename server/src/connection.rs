@@ -4,8 +4,7 @@
 //!   wait for input ──▶ exchange ──Read──▶ wait for input ...
 //!                         │ Flush: until the output is gone     (a peer that pipelines a lot)
 //!                         │ Wait: until the answer is due       (leaky bucket)
-//!                         │ Close: done; what is left is sent as the socket goes
-//!                         ▼ Linger: say that we are done, pass over what still comes, then close
+//!                         ▼ Close, Linger: say that we are done, pass over what still comes, then close
 //! ```
 //!
 //! **Back pressure.** A peer that does not take its answers is not read: the moment an output does not fit into the socket, input is
@@ -155,8 +154,10 @@ impl<S: Socket> Connection<S> {
                         self.unseen = true;
                         self.exchange()?
                     }
-                    Next::Close(_) => return Ok(()),
-                    Next::Linger(_) => return self.linger().await,
+                    Next::Close(_) if self.ended => return Ok(()),
+                    // Also where the peer should have nothing more to say: if it does say more, a plain close would destroy the answer
+                    // (RFC 9112 section 9.6).
+                    Next::Close(_) | Next::Linger(_) => return self.linger().await,
                 }
             }
         }
