@@ -147,8 +147,8 @@ impl Driver {
     }
 }
 
-/// An output buffer's first size: a few answers.
-const OUTPUT_START: usize = 2048;
+/// An output buffer's first size: an answer or two. When thousands of connections are answered in one turn, each has one.
+const OUTPUT_START: usize = 512;
 /// Larger output buffers are given back to the allocator.
 const OUTPUT_KEPT: usize = 128 << 10;
 /// Output buffers kept at rest.
