@@ -3,6 +3,7 @@
 use std::io::{BufReader, ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -280,9 +281,7 @@ fn a_slow_reader_gets_every_answer(io: IoMode) {
         writer.shutdown(Shutdown::Write).expect("half-close");
     });
     // Nothing is read until the gate has stopped reading: the answers alone are 6 MB.
-    while !written.is_finished() && !is_stuck(&stream) {
-        std::thread::yield_now();
-    }
+    wait_until_stuck(&written, &stream);
     let answers = rest(&mut stream);
     written.join().expect("writer");
     let text = String::from_utf8(answers).expect("ASCII");
@@ -303,9 +302,7 @@ fn a_reader_that_pauses_is_read_again_and_again(io: IoMode) {
                 writer.write_all(request(&format!("client-{id}")).as_bytes()).expect("the gate reads on in the end");
             }
         });
-        while !written.is_finished() && !is_stuck(&stream) {
-            std::thread::yield_now();
-        }
+        wait_until_stuck(&written, &stream);
         let mut answers = BufReader::new(&stream);
         for _ in 0..count {
             answer(&mut answers);
@@ -327,9 +324,19 @@ fn is_silent(stream: &TcpStream) -> bool {
     }
 }
 
-/// Whether the peer's answers fill our receive buffer.
-fn is_stuck(stream: &TcpStream) -> bool {
-    rustix::io::ioctl_fionread(stream).is_ok_and(|waiting| waiting > 100_000)
+/// Until everything is sent, or the answers that nobody reads have filled both ends and the gate reads no more: how much that is, is the
+/// kernel's business.
+fn wait_until_stuck(written: &JoinHandle<()>, stream: &TcpStream) {
+    let span = Timespec { tv_sec: 0, tv_nsec: 100_000_000 };
+    let mut before = 0;
+    loop {
+        let waiting = rustix::io::ioctl_fionread(stream).expect("a count");
+        if written.is_finished() || (waiting > 0 && waiting == before) {
+            return;
+        }
+        before = waiting;
+        poll(&mut [], Some(&span)).expect("a wait");
+    }
 }
 
 fn at_the_cap_a_newcomer_waits_for_somebody_to_leave(io: IoMode) {
