@@ -4,8 +4,24 @@
 //! The vocabulary is completion-shaped: an engine says what *happened*, and bytes are read where they lie.
 
 use std::net::IpAddr;
+use std::os::fd::OwnedFd;
+use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_limiter::Nanos;
+
+use crate::clock::Clock;
+use crate::drain::Control;
+
+/// What a core's engine needs to start, whichever it is.
+pub(crate) struct EngineSettings {
+    pub listener: OwnedFd,
+    pub control: Arc<Control>,
+    /// The core's index among the process' cores.
+    pub core: usize,
+    pub clock: Clock,
+    pub write_timeout: Duration,
+}
 
 /// What happened on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

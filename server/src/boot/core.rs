@@ -13,9 +13,10 @@ use super::{Engine, Report};
 use crate::clock::Clock;
 use crate::connection::{Site, Timeouts, serve};
 use crate::drain::Control;
-use crate::ring::{self, DriverSettings};
+use crate::ring;
 use crate::service::Service;
-use crate::streams::{self, StreamsSettings};
+use crate::socket::EngineSettings;
+use crate::streams;
 
 /// One core's share of the work, until it has a thread.
 pub(super) struct Core {
@@ -49,28 +50,21 @@ impl Core {
             // Whoever waits for this has gone only if the process is ending.
             let _ = reports.send(Report::Ready);
             let on_tick = |seconds| site.service().set_unix_time(seconds);
+            let settings = EngineSettings {
+                listener: self.listener,
+                control: self.control,
+                core: self.index,
+                clock: self.clock,
+                write_timeout: self.timeouts.write,
+            };
             match self.engine {
                 Engine::Ring => {
-                    let settings = DriverSettings {
-                        listener: self.listener,
-                        control: self.control,
-                        core: self.index,
-                        clock: self.clock,
-                        write_timeout: self.timeouts.write,
-                    };
                     let spawn = |socket| {
                         glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
                     };
                     ring::drive(settings, spawn, on_tick).await.map_err(|error| format!("io_uring: {error}"))
                 }
                 Engine::Glommio => {
-                    let settings = StreamsSettings {
-                        listener: self.listener,
-                        control: self.control,
-                        core: self.index,
-                        clock: self.clock,
-                        write_timeout: self.timeouts.write,
-                    };
                     let spawn = |socket| {
                         glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
                     };

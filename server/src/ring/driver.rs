@@ -9,7 +9,7 @@ mod send;
 
 use std::io;
 use std::mem::{ManuallyDrop, MaybeUninit};
-use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ use super::token::{Op, Token};
 use super::uring::Uring;
 use crate::clock::Clock;
 use crate::drain::{Control, Phase};
+use crate::socket::EngineSettings;
 use crate::wheel::{Tick, Wheel};
 
 /// One core's ring and everything on it.
@@ -59,18 +60,8 @@ pub(super) struct Driver {
     alarm: Option<Tick>,
 }
 
-/// What a core's engine needs to start.
-pub(crate) struct DriverSettings {
-    pub listener: OwnedFd,
-    pub control: Arc<Control>,
-    /// The core's index among the process' cores.
-    pub core: usize,
-    pub clock: Clock,
-    pub write_timeout: Duration,
-}
-
 impl Driver {
-    pub fn new(settings: DriverSettings) -> io::Result<Driver> {
+    pub fn new(settings: EngineSettings) -> io::Result<Driver> {
         let mut uring = Uring::new(SUBMISSIONS, COMPLETIONS)?;
         let buffers = ManuallyDrop::new(Buffers::register(&mut uring, BUFFER_COUNT, BUFFER_SIZE)?);
         let now = settings.clock.now();

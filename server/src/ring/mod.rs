@@ -38,11 +38,11 @@ use std::task::Poll;
 use std::time::Duration;
 
 pub(crate) use adopt::listener;
-pub(crate) use driver::DriverSettings;
 pub(crate) use probe::probe;
 pub(crate) use socket::RingSocket;
 
 use crate::drain::Phase;
+use crate::socket::EngineSettings;
 use crate::wheel::Tick;
 use driver::Driver;
 use park::Pillow;
@@ -50,7 +50,7 @@ use park::Pillow;
 /// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
 /// wall-clock time, a few times a second.
 pub(crate) async fn drive(
-    settings: DriverSettings,
+    settings: EngineSettings,
     spawn: impl Fn(RingSocket),
     on_tick: impl Fn(u64),
 ) -> io::Result<()> {

@@ -9,9 +9,7 @@ mod hub;
 mod socket;
 
 use std::cell::{Cell, RefCell};
-use std::os::fd::OwnedFd;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_lite::future;
@@ -20,25 +18,15 @@ use tollgate_limiter::Nanos;
 
 pub(crate) use socket::StreamSocket;
 
-use crate::clock::Clock;
-use crate::drain::{Control, Phase};
+use crate::drain::Phase;
 use crate::ring;
+use crate::socket::EngineSettings;
 use hub::Hub;
-
-/// What a core's engine needs to start.
-pub(crate) struct StreamsSettings {
-    pub listener: OwnedFd,
-    pub control: Arc<Control>,
-    /// The core's index among the process' cores.
-    pub core: usize,
-    pub clock: Clock,
-    pub write_timeout: Duration,
-}
 
 /// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
 /// wall-clock time, a few times a second.
-pub(crate) async fn drive(settings: StreamsSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
-    let StreamsSettings { listener, control, core, clock, write_timeout } = settings;
+pub(crate) async fn drive(settings: EngineSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
+    let EngineSettings { listener, control, core, clock, write_timeout } = settings;
     let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
     let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
