@@ -140,11 +140,11 @@ impl Table {
         }
     }
 
-    /// Fetches the lines that a decision on `key` is likely to read; the value means nothing.
+    /// Fetches the lines that a decision on `key` may read; the value means nothing.
     #[inline]
     pub(crate) fn touch(&self, key: Key) -> u128 {
         let (shard, place) = self.place(key);
-        shard.slot(&place, 0).load(Ordering::Relaxed) ^ shard.slot(&place, SLOTS_PER_LINE).load(Ordering::Relaxed)
+        (0..GROUPS).fold(0, |sum, group| sum ^ shard.slot(&place, group * SLOTS_PER_LINE).load(Ordering::Relaxed))
     }
 
     /// Bytes of slots and debts.

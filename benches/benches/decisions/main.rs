@@ -31,7 +31,7 @@ fn main() {
         two_threads(&mut criterion, branch);
     }
     hot_client(&mut criterion);
-    other_configurations(&mut criterion);
+    other_algorithms(&mut criterion);
     new_clients(&mut criterion);
     key(&mut criterion);
     criterion.final_summary();
@@ -56,8 +56,9 @@ fn one_thread(criterion: &mut Criterion, branch: Branch) {
         let lanes = || Lanes::new(vec![Lane::new(client_ids(clients), branch)]);
         measure(&mut group, "tollgate", name, || Tollgate::new(clients, 1), lanes);
         measure(&mut group, "tollgate, batches of 16", name, || Batched(Tollgate::new(clients, 1)), lanes);
-        measure(&mut group, "governor", name, || Governor::<String>::new(clients), lanes);
-        measure(&mut group, "governor, keys of 16 bytes", name, || Governor::<[u8; 16]>::new(clients), lanes);
+        measure(&mut group, "governor", name, || GovernorAsDocumented::new(branch), lanes);
+        measure(&mut group, "governor, tuned", name, || Governor::<String>::new(clients), lanes);
+        measure(&mut group, "governor, tuned, keys of 16 bytes", name, || Governor::<[u8; 16]>::new(clients), lanes);
     }
 }
 
@@ -76,8 +77,9 @@ fn two_threads(criterion: &mut Criterion, branch: Branch) {
     };
     group.throughput(Throughput::Elements(2));
     measure(&mut group, "tollgate", "1M", || Tollgate::new(clients, 2), lanes);
-    measure(&mut group, "governor", "1M", || Governor::<String>::new(clients), lanes);
-    measure(&mut group, "governor, keys of 16 bytes", "1M", || Governor::<[u8; 16]>::new(clients), lanes);
+    measure(&mut group, "governor", "1M", || GovernorAsDocumented::new(branch), lanes);
+    measure(&mut group, "governor, tuned", "1M", || Governor::<String>::new(clients), lanes);
+    measure(&mut group, "governor, tuned, keys of 16 bytes", "1M", || Governor::<[u8; 16]>::new(clients), lanes);
 }
 
 /// One client who floods and is denied: from one thread, and from two at once.
@@ -93,22 +95,22 @@ fn hot_client(criterion: &mut Criterion) {
             || Lanes::new((0..threads).map(|_| Lane::new(vec![hot.clone(); gate::CHUNK], Branch::Deny)).collect());
         group.throughput(Throughput::Elements(threads));
         measure(&mut group, "tollgate", name, || Tollgate::new(1_000, 2), lanes);
-        measure(&mut group, "governor", name, || Governor::<String>::new(1_000), lanes);
-        measure(&mut group, "governor, keys of 16 bytes", name, || Governor::<[u8; 16]>::new(1_000), lanes);
+        measure(&mut group, "governor", name, || GovernorAsDocumented::new(Branch::Deny), lanes);
+        measure(&mut group, "governor, tuned", name, || Governor::<String>::new(1_000), lanes);
+        measure(&mut group, "governor, tuned, keys of 16 bytes", name, || Governor::<[u8; 16]>::new(1_000), lanes);
     }
 }
 
-/// The same algorithm as governor's, and governor as its front page has it: SipHash, and a clock that it reads itself.
-fn other_configurations(criterion: &mut Criterion) {
+/// Among them the bucket, which is governor's algorithm.
+fn other_algorithms(criterion: &mut Criterion) {
     let clients = million();
     for branch in [Branch::Allow, Branch::Deny] {
-        let mut group = criterion.benchmark_group(format!("{branch}, 1 thread, other configurations"));
+        let mut group = criterion.benchmark_group(format!("{branch}, 1 thread, other algorithms"));
         let lanes = || Lanes::new(vec![Lane::new(client_ids(clients), branch)]);
         for algorithm in Algorithm::ALL.into_iter().filter(|&algorithm| algorithm != Algorithm::SlidingWindow) {
             let title = format!("tollgate, {algorithm}");
             measure(&mut group, &title, "1M", || Tollgate::with_algorithm(clients, 1, algorithm), lanes);
         }
-        measure(&mut group, "governor as documented", "1M", || GovernorAsDocumented::new(branch), lanes);
     }
 }
 
