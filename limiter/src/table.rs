@@ -112,10 +112,8 @@ impl Table {
         let answer = |change| match change {
             Change::Keep(answer) | Change::Write(answer, _) => answer,
         };
-        match shard.find(&place).map(|(_, word)| slot::state(word)) {
-            Some(Some(state)) => Ok(answer(steps.step(state, now))),
-            // Being claimed by somebody: used once at most, which is as good as new.
-            Some(None) => Ok(answer(steps.step(0, shard.not_before(now)))),
+        match shard.find_confirmed(&place) {
+            Some((.., state)) => Ok(answer(steps.step(state, now))),
             None => {
                 shard.room(&place, now, self.when_full, steps).map(|()| answer(steps.step(0, shard.not_before(now))))
             }
@@ -125,14 +123,14 @@ impl Table {
     /// The state of a client that has one.
     pub(crate) fn state(&self, key: Key) -> Option<State> {
         let (shard, place) = self.place(key);
-        shard.find(&place).and_then(|(_, word)| slot::state(word))
+        shard.find_confirmed(&place).map(|(.., state)| state)
     }
 
     /// Changes the state of a client that has one.
     pub(crate) fn amend(&self, key: Key, change: impl Fn(State) -> Option<State>) {
         let (shard, place) = self.place(key);
-        while let Some((slot, word)) = shard.find(&place) {
-            let Some(next) = slot::state(word).and_then(&change) else { return };
+        while let Some((slot, word, state)) = shard.find_confirmed(&place) {
+            let Some(next) = change(state) else { return };
             let next = slot::confirmed(place.tag, next);
             if slot.compare_exchange(word, next, Ordering::AcqRel, Ordering::Acquire).is_ok() {
                 return;
@@ -180,7 +178,7 @@ impl Shard {
     /// One try at deciding for a client that has a slot.
     #[inline(always)]
     pub(crate) fn hit<S: Steps>(&self, place: &Place, now: Nanos, steps: &S) -> Hit<S::Answer> {
-        let Some((slot, word)) = self.find(place) else { return Hit::Absent };
+        let Some((slot, word)) = self.find(place, |_| true) else { return Hit::Absent };
         let Some(state) = slot::state(word) else { return Hit::Absent };
         match steps.step(state, now) {
             Change::Keep(answer) => Hit::Done(answer),
@@ -194,14 +192,20 @@ impl Shard {
         }
     }
 
-    /// The slot of the owner, confirmed or pending, with what it held.
+    /// The owner's confirmed slot, with its word and state. A pending word before it says nothing: that claim will find the slot, and yield.
+    fn find_confirmed(&self, place: &Place) -> Option<(&AtomicU128, u128, State)> {
+        let (slot, word) = self.find(place, |word| slot::state(word).is_some())?;
+        slot::state(word).map(|state| (slot, word, state))
+    }
+
+    /// The first slot of the owner with such a word, and the word.
     #[inline(always)]
-    pub(crate) fn find(&self, place: &Place) -> Option<(&AtomicU128, u128)> {
+    fn find(&self, place: &Place, such: impl Fn(u128) -> bool) -> Option<(&AtomicU128, u128)> {
         for group in 0..GROUPS {
             let line = &self.lines[place.line(group)].0;
             for slot in line {
                 let word = slot.load(Ordering::Acquire);
-                if slot::tag(word) == place.tag {
+                if slot::tag(word) == place.tag && such(word) {
                     return Some((slot, word));
                 }
             }

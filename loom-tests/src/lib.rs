@@ -53,6 +53,7 @@
 //! | `swap-publishes-nothing` | a swap releases what was written before it | `displace_claim` |
 //! | `second-look-trusted` | charging under several quotas asks each again | `stacked_quotas` |
 //! | `rule-loaded-twice` | a decision loads its rule once | `quota_swap` |
+//! | `pending-hides` | a pending word hides no confirmed slot behind it | `pending_ban` |
 //! | `strike-computed-aside` | a strike is one step on the client's place on the ladder | `ban_strikes` |
 
 #[cfg(loom)]
