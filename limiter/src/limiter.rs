@@ -156,13 +156,17 @@ impl Limiter {
     }
 
     /// Gives back `cost` units that were charged at `charged_at`, when the request turned out not to happen. Never more than that charge
-    /// still weighs, so what wasn't given back stays within the quota's bound.
+    /// still weighs: what wasn't given back stays within the quota's bound, whatever the clocks do, as though the rest had never been let
+    /// through. All quotas of the client get it back, also one in shadow mode that would have denied and so never charged it.
     ///
     /// - Call it once for a charge: the limiter doesn't remember which were given back.
-    /// - `now` lets the weight of a bucket's charge fade; a clock that lags here gives back as much too much as it lags.
-    /// - A fixed window keeps one unit of a charge that was made at its opening, as long as others are counted in it.
-    /// - A leaky bucket gives back only the charge of a request that nobody waits behind and that waited for nobody: the place of any other
-    ///   in the queue can't be filled.
+    /// - A sliding window forgets its *oldest* admissions in place of the ones given back, and gives back within its
+    ///   [resolution](Quota::resolution).
+    /// - A fixed window keeps one unit of a charge that was made at its opening, as long as later ones are counted in it.
+    /// - A token bucket's charge fades with `now`, which must not lag behind the client's latest charge: each refund gives back too much
+    ///   by what refills in that lag, and the bound then grows by as much.
+    /// - A leaky bucket gives back only the whole charge of a request that nobody waits behind and that waited for nobody: the place of any
+    ///   other in the queue can't be filled.
     pub fn refund(&self, key: Key, cost: u32, charged_at: Nanos, now: Nanos) {
         if let Ok(tier) = self.tier(key) {
             for meter in &tier.meters {

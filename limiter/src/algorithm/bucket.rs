@@ -72,12 +72,12 @@ impl Rule for TokenBucket {
         unless_after(ceil(state).as_u64(), LAST_INSTANT)
     }
 
-    /// What a charge still weighs: time since has paid off that much of it already, or would have had it never been made.
+    /// What a charge still weighs: time since has paid off that much of it already, or would have had it never been made. That holds for
+    /// a `now` no earlier than any charge since; the state can't tell, and a `now` that lags gives back as much too much.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
         let paid = instant(now.saturating_sub(charged_at));
         let weight = (u128::from(cost) * self.emission).checked_sub(paid)?;
-        let debt = state.saturating_sub(weight).max(instant(now));
-        (debt < state).then_some(debt)
+        (weight > 0).then_some(state.saturating_sub(weight))
     }
 }
 
@@ -136,11 +136,10 @@ impl Rule for LeakyBucket {
 
     /// Only the charge of a request that found the bucket empty and that nobody has queued behind since. A later one has been told when to
     /// leave: a debt less by the place before it would let two leave at once.
-    fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
+    fn refund(self, state: State, cost: u32, charged_at: Nanos, _: Nanos) -> Option<State> {
         let before = instant(charged_at);
         let alone = state == before + u128::from(cost) * self.emission;
-        let debt = before.max(instant(now));
-        (alone && debt < state).then_some(debt)
+        (alone && cost > 0).then_some(before)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Fixed window: at most N units in a window of T that opens with the client's first admitted request.
 //!
-//! State: the window's opening (64 bits) and the units used (32 bits).
+//! State: whether any unit was charged after the opening (1 bit), the opening (63), and the units used (32).
 //!
 //! **Bound: 2N − 1 in any window of T.** Windows of one client open at least T apart, so a stretch `[s, s + T)` meets at most two. If it
 //! meets two, the first opened before `s`, so the unit that opened it lies outside: (N − 1) + N. The bound is reached: one at 0, N − 1 just
@@ -20,12 +20,45 @@ impl FixedWindow {
         Self { limit, period: period.as_u64() }
     }
 
-    /// Opening and units used of the window that holds `now`; `now` before the opening counts as within.
-    fn window(self, state: State, now: u64) -> (u64, u32) {
-        let (opened, used) = ((state >> 32) as u64, state as u32);
-        if used == 0 || now >= opened + self.period { (now, 0) } else { (opened, used) }
+    /// The window that holds `now`, which may lag behind its opening, and when it closes.
+    #[inline(always)]
+    fn window(self, state: State, now: u64) -> (Window, u64) {
+        let window = Window::of(state);
+        let closes = self.closes(window);
+        if now >= closes {
+            return (Window { opened: now, used: 0, later: false }, now + self.period);
+        }
+        // All of it was given back: to a clock that lags, the window before it may have been full.
+        (Window { used: if window.used == 0 { u32::MAX } else { window.used }, ..window }, closes)
+    }
+
+    const fn closes(self, window: Window) -> u64 {
+        if window.used == 0 { window.opened } else { window.opened + self.period }
     }
 }
+
+/// A client's window. `opened` with nothing `used` is the window of a client that was never seen, or that got everything back.
+#[derive(Clone, Copy, Debug)]
+struct Window {
+    opened: u64,
+    used: u32,
+    /// Some units were charged after the opening.
+    later: bool,
+}
+
+impl Window {
+    const fn of(state: State) -> Self {
+        Self { opened: (state >> 32) as u64 & !LATER, used: state as u32, later: state >> 95 == 1 }
+    }
+
+    const fn state(self) -> State {
+        let later = if self.later { LATER } else { 0 };
+        ((self.opened | later) as u128) << 32 | self.used as u128
+    }
+}
+
+/// Above any instant: the last is 2^62.
+const LATER: u64 = 1 << 63;
 
 impl Rule for FixedWindow {
     fn pack(self) -> u128 {
@@ -43,35 +76,39 @@ impl Rule for FixedWindow {
             return Step::Never;
         }
         let now = now.as_u64().min(LAST_INSTANT);
-        let (opened, used) = self.window(state, now);
+        let (window, closes) = self.window(state, now);
         // A new quota may be below what is used already.
-        if cost > self.limit.saturating_sub(used) {
-            return Step::Deny { retry_after: Nanos::new(opened + self.period - now) };
+        if cost > self.limit.saturating_sub(window.used) {
+            return Step::Deny { retry_after: Nanos::new(closes - now) };
         }
-        Step::Allow(if cost == 0 { state } else { (u128::from(opened) << 32) | u128::from(used + cost) })
+        if cost == 0 {
+            return Step::Allow(state);
+        }
+        Step::Allow(Window { used: window.used + cost, later: window.later || now > window.opened, ..window }.state())
     }
 
     #[inline(always)]
     fn grant(self, state: State, now: Nanos, _: u32) -> Grant {
         let now = now.as_u64().min(LAST_INSTANT);
-        let (opened, used) = self.window(state, now);
-        let reset_after = if used == 0 { 0 } else { opened + self.period - now };
+        let (Window { used, .. }, closes) = self.window(state, now);
+        let reset_after = if used == 0 { 0 } else { closes - now };
         Grant { remaining: self.limit.saturating_sub(used), reset_after: Nanos::new(reset_after), delay: Nanos::ZERO }
     }
 
     fn expires(self, state: State) -> Nanos {
-        if state as u32 == 0 { Nanos::ZERO } else { unless_after((state >> 32) as u64 + self.period, LAST_INSTANT) }
+        unless_after(self.closes(Window::of(state)), LAST_INSTANT)
     }
 
-    /// Only into the window that was charged. The bound rests on the unit that opened the window: once time has passed, one unit stays
-    /// charged in its place as long as others are counted.
+    /// Only into the window that was charged. The bound rests on the unit that opened the window: one unit stays charged in its place as
+    /// long as later ones are counted.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
-        let (opened, used) = self.window(state, now.as_u64().min(LAST_INSTANT));
-        if used == 0 || cost == 0 || charged_at.as_u64() < opened {
+        let window = Window::of(state);
+        let charged_before = charged_at.as_u64() < window.opened;
+        if window.used == 0 || cost == 0 || charged_before || now.as_u64() >= self.closes(window) {
             return None;
         }
-        let left = used.saturating_sub(cost);
-        let opening = left > 0 && charged_at.as_u64() == opened && now.as_u64() > opened;
-        Some((u128::from(opened) << 32) | u128::from(left + u32::from(opening)))
+        let left = window.used.saturating_sub(cost);
+        let opening = left > 0 && window.later && charged_at.as_u64() == window.opened;
+        Some(Window { used: left + u32::from(opening), ..window }.state())
     }
 }

@@ -18,6 +18,9 @@
 //! **Time that runs backwards** finds `q` in the future, leaves more admissions in the window, and is written as `q`: it can only deny
 //! more.
 //!
+//! **A refund** has to bring back what the word had forgotten: the admission before the oldest, or a clock that lags would find room that
+//! never was. All that is known of it is that it had left when the newest was admitted, so it is put there, and may leave a tick late.
+//!
 //! Rejected: timestamps in full (5 × 64 bits) would cost a second word and with it the single compare-and-swap; two counters with
 //! interpolation fit but allow up to 2N − 1.
 
@@ -72,6 +75,25 @@ impl SlidingWindow {
         } else {
             (self.ages(state) >> (self.ages_len - behind * self.age_bits)) & low_bits(self.age_bits)
         }
+    }
+
+    /// The ticks of the remembered admissions, the newest first. One before the epoch never was.
+    fn ticks(self, state: State) -> [i64; MAX_LIMIT as usize] {
+        let newest = self.newest(state) as i64;
+        core::array::from_fn(|behind| {
+            let behind = behind as u32;
+            if behind < self.kept { newest - self.age(state, behind) as i64 } else { i64::MIN }
+        })
+    }
+
+    /// The state that remembers these, the newest first.
+    fn state(self, ticks: &[i64]) -> State {
+        let Ok(newest @ 1..) = u64::try_from(ticks[0]) else { return 0 };
+        let ages = ticks[1..].iter().fold(0, |ages, tick| {
+            let age = (ticks[0] - tick).min(low_bits(self.age_bits) as i64);
+            (ages << self.age_bits) | age as u64
+        });
+        (u128::from(newest) << self.ages_len) | u128::from(ages)
     }
 
     /// How long after `now` the newest admission leaves the window; one that is older leaves that much earlier. Negative: it has left.
@@ -178,19 +200,25 @@ impl Rule for SlidingWindow {
         unless_after(self.window_left(self.newest(state), 0) as u64, LAST)
     }
 
-    /// Forgets the *oldest* admissions in the window: whichever was given back, those that stay leave no earlier than the real ones.
+    /// Takes the *oldest* admissions in the window: whichever was given back, those that stay leave no earlier than the real ones. Older
+    /// ones move up, for a clock that lags to see.
     fn refund(self, state: State, cost: u32, charged_at: Nanos, now: Nanos) -> Option<State> {
-        let charge_left = charged_at.as_u64().saturating_add(self.period) <= now.as_u64();
-        let used = self.used(state, now.as_u64().min(LAST));
-        if charge_left || used == 0 || cost == 0 {
+        if state == 0 || cost == 0 {
             return None;
         }
-        let left = used.saturating_sub(cost);
-        if left == 0 {
-            return Some(0);
+        let (mut ticks, kept) = (self.ticks(state), self.kept as usize);
+        // By the clock of the newest admission, if this one lags.
+        let now = (ticks[0] as u64 * self.tick).max(now.as_u64().min(LAST));
+        let used = self.used(state, now) as usize;
+        let back = used.min(cost as usize);
+        if back == 0 || charged_at.as_u64().saturating_add(self.period) <= now {
+            return None;
         }
-        // Those behind the last one left happened "too long ago".
-        Some(state | u128::from(low_bits((self.kept - left) * self.age_bits)))
+        // What comes after the last one remembered is unknown, but it had left when the newest was admitted.
+        let forgotten = ticks[kept - 1].min(ticks[0] - self.period.div_ceil(self.tick) as i64);
+        ticks.copy_within(used..kept, used - back);
+        ticks[kept - back..kept].fill(forgotten);
+        Some(self.state(&ticks[..kept]))
     }
 }
 

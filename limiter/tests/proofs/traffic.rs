@@ -75,7 +75,7 @@ pub fn traffic(quotas: &[Quota], clients: u8, most: usize) -> impl Strategy<Valu
 }
 
 /// Spans at which a quota of that period has something to get wrong.
-pub fn gap(period: u64) -> impl Strategy<Value = u64> + use<> {
+pub fn gap(period: u64) -> impl Strategy<Value = u64> + Clone + use<> {
     let near_an_edge =
         (0..=8_u64, -2..=2_i64).prop_map(move |(eighths, off)| (period / 8 * eighths).saturating_add_signed(off));
     prop_oneof![
