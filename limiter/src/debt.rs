@@ -6,8 +6,9 @@
 //!
 //! `until` is the latest debt of all, so that in the ordinary case, nobody displaced, a look at the sketch is one load.
 
-use crate::Nanos;
 use crate::sync::{AtomicU64, Ordering};
+use crate::table::reserved;
+use crate::{Nanos, SettingsError};
 
 #[derive(Debug)]
 pub(crate) struct DebtSketch {
@@ -16,9 +17,9 @@ pub(crate) struct DebtSketch {
 }
 
 impl DebtSketch {
-    pub(crate) fn new(cells_per_row: usize) -> Self {
-        let row = || (0..cells_per_row).map(|_| AtomicU64::new(0)).collect();
-        Self { rows: core::array::from_fn(|_| row()), until: AtomicU64::new(0) }
+    pub(crate) fn new(cells_per_row: usize) -> Result<Self, SettingsError> {
+        let row = || reserved(cells_per_row, || AtomicU64::new(0));
+        Ok(Self { rows: [row()?, row()?, row()?, row()?], until: AtomicU64::new(0) })
     }
 
     /// Remembers that `owner` is in debt until `expiry`. The caller swaps the owner's slot away *afterwards*.

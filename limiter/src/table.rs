@@ -162,14 +162,10 @@ impl Shard {
     /// Room for `clients`, all of it written here, so that the memory is near the core that the calling thread runs on.
     pub(crate) fn new(clients: u64) -> Result<Self, SettingsError> {
         let group = lines_per_group(clients);
-        let count = group as usize * GROUPS;
-        let mut lines = Vec::new();
-        lines.try_reserve_exact(count).map_err(|_| SettingsError::Memory { bytes: count as u64 * 64 })?;
-        lines.resize_with(count, Line::default);
         Ok(Self {
-            lines: lines.into(),
+            lines: reserved(group as usize * GROUPS, Line::default)?,
             group,
-            debts: DebtSketch::new(debts_per_row(clients)),
+            debts: DebtSketch::new(debts_per_row(clients))?,
             claims: AtomicU32::new(0),
             horizon: AtomicU64::new(0),
         })
@@ -270,6 +266,15 @@ impl Place {
         let offset = self.start as u64 + stride(self.tag, group, self.group) as u64;
         (if offset >= self.group as u64 { offset - self.group as u64 } else { offset }) as u32
     }
+}
+
+/// So many, written here and now, or the news that there is no memory for them.
+pub(crate) fn reserved<T>(count: usize, each: impl FnMut() -> T) -> Result<Box<[T]>, SettingsError> {
+    let mut all = Vec::new();
+    let bytes = count as u64 * size_of::<T>() as u64;
+    all.try_reserve_exact(count).map_err(|_| SettingsError::Memory { bytes })?;
+    all.resize_with(count, each);
+    Ok(all.into())
 }
 
 /// How far a key's line in a group lies from its line in group 0.
