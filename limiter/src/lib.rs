@@ -52,20 +52,24 @@ mod error;
 mod key;
 mod limiter;
 mod meter;
+mod names;
 mod nanos;
+mod plan;
 mod quota;
 mod settings;
 mod slot;
 mod sync;
 mod table;
+mod tier;
 
 pub use algorithm::Algorithm;
 pub use algorithm::ladder::Ladder;
 pub use decision::{Decision, DeniedBy};
 pub use error::{LadderError, QuotaError, SettingsError, SwapError};
 pub use key::Key;
-pub use limiter::{Limiter, ShardParts, ShardPlan};
+pub use limiter::Limiter;
 pub use nanos::Nanos;
+pub use plan::{ShardParts, ShardPlan};
 pub use quota::Quota;
 pub use settings::{Capacity, Override, Settings, UnknownWhenFull, WhenFull};
 #[cfg(loom)]

@@ -18,7 +18,7 @@ pub fn build(settings: &Settings, cores: &[usize]) -> Result<Limiter, SettingsEr
         let builders: Vec<_> = cores.iter().map(|core| scope.spawn(|| build_on(*core, &plan))).collect();
         builders.into_iter().map(|builder| builder.join().expect("building a shard does not panic")).collect()
     });
-    Limiter::assemble(settings, parts?)
+    Ok(plan.assemble(parts?))
 }
 
 /// A shard built elsewhere is only slower to reach, so a core that cannot be pinned to is no error here.
