@@ -8,23 +8,24 @@ use crate::table::{GROUPS, debts_per_row, lines_per_group};
 use crate::{Ladder, Nanos, Quota, SettingsError};
 
 /// Everything that is fixed when a limiter is built. The default is 5 per 5 s for a million clients, in one shard.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Settings {
     /// The quotas of a client that nothing else is said about: a request must pass all of them.
     pub quotas: Vec<Quota>,
-    /// How many clients fit at once.
+    /// How many clients fit at once, under each of `quotas` and on the ladder of `bans`.
     pub capacity: Capacity,
     /// Parts of the table, one per core that decides.
     pub shards: usize,
     /// What to do for a new client when its part of the table is full.
     pub when_full: WhenFull,
-    /// Clients with quotas of their own.
+    /// Clients with quotas of their own, which take tables of their own: for each quota of each override, [`Capacity::bytes_per_quota`] of as
+    /// many clients as it names. That is at least 704 bytes a shard, so name clients with the same quotas together.
     pub overrides: Vec<Override>,
     /// Clients without a limit.
     pub allow: Vec<String>,
     /// Clients that never pass.
     pub deny: Vec<String>,
-    /// Temporary bans of clients that are denied again and again.
+    /// Temporary bans of clients that are denied again and again. They take as much memory as one more quota.
     pub bans: Option<Ladder>,
     /// The secret of the keyed hash. Use a random one, or somebody may pick ids that collide.
     pub seed: u64,
@@ -46,6 +47,23 @@ impl Default for Settings {
     }
 }
 
+/// Counts the clients that are named, and keeps the secret.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { quotas, capacity, shards, when_full, overrides, allow, deny, bans, seed: _ } = self;
+        f.debug_struct("Settings")
+            .field("quotas", quotas)
+            .field("capacity", capacity)
+            .field("shards", shards)
+            .field("when_full", when_full)
+            .field("overrides", &overrides.len())
+            .field("allow", &allow.len())
+            .field("deny", &deny.len())
+            .field("bans", bans)
+            .finish_non_exhaustive()
+    }
+}
+
 /// Clients with quotas of their own, each client with its own count: one client, or a tier of them.
 #[derive(Clone, Debug)]
 pub struct Override {
@@ -58,7 +76,8 @@ pub struct Override {
 /// How many clients fit at once: live ones, that is, whose last charge still weighs.
 ///
 /// The promise: that many fit, with fewer than one in 100 000 of them displaced, in at most 32 bytes each for every quota, plus at most
-/// 4 KiB a shard, all of it fixed when the limiter is built.
+/// 4 KiB a shard, all of it fixed when the limiter is built. Bans count as one more quota: with them and a single quota, a client takes 62
+/// bytes in a large table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capacity(u64);
 
@@ -78,7 +97,7 @@ impl Capacity {
         self.0
     }
 
-    /// Memory for one quota, in bytes, in that many shards.
+    /// Memory for one quota, in bytes, in that many shards: at least 704 in each.
     pub const fn bytes_per_quota(self, shards: usize) -> u64 {
         let clients = self.per_shard(shards);
         let lines = lines_per_group(clients) as u64 * GROUPS as u64 * 64;

@@ -1,6 +1,7 @@
 //! What the limiter promises, each promise against a brute-force model that shares no code with it. One file, one story.
 
 mod bounds;
+mod building;
 mod capacity;
 mod extremes;
 mod full_table;
