@@ -13,6 +13,8 @@ work=${MUTATE_DIR:-$(mktemp -d)}
 [ -n "${MUTATE_DIR:-}" ] || trap 'rm -rf "$work"' EXIT
 mkdir -p "$work"
 unset CARGO_TARGET_DIR CARGO_BUILD_TARGET_DIR
+# They would replace `--cfg loom`.
+unset RUSTFLAGS CARGO_ENCODED_RUSTFLAGS
 
 fresh_copy() {
     rm -rf "$work/limiter" "$work/loom-tests"
