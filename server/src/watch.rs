@@ -63,9 +63,10 @@ fn cpu_time(thread: i32) -> Option<Duration> {
     stat.split(' ').next()?.parse().ok().map(Duration::from_nanos)
 }
 
-/// A turn takes microseconds, at worst milliseconds.
-const STUCK: Duration = Duration::from_millis(900);
-/// How often to look; with [`STUCK`] this finds a stuck core within two seconds.
+/// A turn takes microseconds, under a flood tens of milliseconds, and without optimisation up to a second. A false alarm ends everybody's
+/// connections.
+const STUCK: Duration = Duration::from_secs(3);
+/// How often to look; with [`STUCK`] this finds a stuck core within five seconds.
 pub(crate) const EVERY: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -32,6 +32,11 @@ impl Tick {
         Tick(Tick::at(deadline).0.saturating_add(1).min(u32::MAX - 1))
     }
 
+    /// How many ticks have passed since `earlier`.
+    pub fn since(self, earlier: Tick) -> u32 {
+        self.0.saturating_sub(earlier.0)
+    }
+
     /// The moment this tick begins.
     pub fn begins(self) -> Nanos {
         Nanos::new(u64::from(self.0) << TICK_BITS)
@@ -48,6 +53,15 @@ pub struct Deadline {
 impl Default for Deadline {
     fn default() -> Deadline {
         Deadline { due: Tick::NEVER, entry: Tick::NEVER }
+    }
+}
+
+impl Deadline {
+    /// Moves it `ticks` later.
+    pub fn put_off(&mut self, ticks: u32) {
+        if self.due != Tick::NEVER {
+            self.due = Tick(self.due.0.saturating_add(ticks).min(Tick::NEVER.0 - 1));
+        }
     }
 }
 
@@ -199,6 +213,18 @@ mod tests {
         assert_eq!(expired(&mut wheel, &mut deadlines, seconds(7)), [0]);
         assert!(expired(&mut wheel, &mut deadlines, seconds(100)).is_empty(), "the overtaken entry must not fire");
         assert_eq!(wheel.entries, 0);
+    }
+
+    #[test]
+    fn a_deadline_that_is_put_off_fires_so_much_later() {
+        let mut wheel = Wheel::new(seconds(1));
+        let mut deadlines = [Deadline::default()];
+        wheel.set(&mut deadlines[0], Tick::after(seconds(6)), 0);
+        deadlines[0].put_off(Tick::at(seconds(5)).since(Tick::at(seconds(2))));
+        assert!(expired(&mut wheel, &mut deadlines, Nanos::from_millis(8_900)).is_empty());
+        assert_eq!(expired(&mut wheel, &mut deadlines, Nanos::from_millis(9_200)), [0]);
+        deadlines[0].put_off(1);
+        assert!(expired(&mut wheel, &mut deadlines, seconds(99)).is_empty(), "one that has fired stays so");
     }
 
     #[test]

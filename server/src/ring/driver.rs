@@ -38,7 +38,7 @@ pub(super) struct Driver {
     pool: Vec<Vec<u8>>,
     wheel: Wheel,
     pub(super) acceptor: Acceptor,
-    /// Slots whose receive has to be asked for (again).
+    /// Slots whose receive has to be asked for (again), in the order of asking.
     to_receive: Vec<u32>,
     /// Connections that have no task yet.
     newborn: Vec<u32>,
@@ -217,6 +217,10 @@ impl Driver {
         for (tick, id) in expired.drain(..) {
             let token = Token::from_user_data(id);
             let Some(slot) = self.slots.of(token) else { continue };
+            if slot.starved.is_some() && slot.wants_input() {
+                // What it owes may be here already, and we are the ones who have not read it.
+                slot.excuse(Tick::after(self.now));
+            }
             if self.wheel.fired(&mut slot.deadline, tick, id) {
                 if slot.state.has(State::CLOSING) {
                     self.shut(token.slot());
@@ -251,8 +255,8 @@ const SUBMISSIONS: u32 = 1024;
 const COMPLETIONS: u32 = 4096;
 /// Buffers in use at once are at most those of one turn's receives, because every turn's input is read in that turn.
 const BUFFER_COUNT: u16 = 1024;
-/// A request is a hundred bytes or a few; sixteen pipelined ones fit. The kernel fills up to 32 buffers of one connection in one go,
-/// so this also bounds what a flood can make us keep for one connection: 64 KiB.
+/// A request is a hundred bytes or a few; sixteen pipelined ones fit. The kernel fills up to 32 buffers of one connection in one go, so
+/// this also bounds what we may have to keep for it: 64 KiB when it floods us for the first time, one buffer when it is rationed.
 const BUFFER_SIZE: usize = 2048;
 
 const _: () = assert!(COMPLETIONS as usize >= BUFFER_COUNT as usize + 2 * SUBMISSIONS as usize);

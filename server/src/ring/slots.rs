@@ -12,7 +12,7 @@ use std::task::Waker;
 
 use super::buffers::Chain;
 use super::token::{GENERATION_MASK, Op, Token};
-use crate::wheel::Deadline;
+use crate::wheel::{Deadline, Tick};
 
 /// What the driver keeps per connection. Small, because ten thousand idle ones should cost little.
 pub(super) struct Slot {
@@ -23,6 +23,8 @@ pub(super) struct Slot {
     pub state: State,
     pub news: News,
     pub deadline: Deadline,
+    /// Since when the kernel has had no buffer for what the peer sends.
+    pub starved: Option<Tick>,
     /// The connection's task, once it has waited for the first time.
     pub waker: Option<Waker>,
     /// Answers the peer has not made room for yet.
@@ -95,6 +97,8 @@ impl State {
     pub const CLOSED: State = Flags(1 << 8);
     /// A precise timer is with the kernel.
     pub const TIMED: State = Flags(1 << 9);
+    /// It gets one buffer at a time.
+    pub const RATIONED: State = Flags(1 << 10);
 }
 
 impl News {
@@ -120,6 +124,21 @@ impl Slot {
     pub fn is_sending(&self) -> bool {
         self.state.has(State::QUEUED) || self.unsent.is_some()
     }
+
+    /// Whether its task would take input.
+    #[inline]
+    pub fn wants_input(&self) -> bool {
+        let unwanted = [State::HELD, State::ENDED, State::CLOSING];
+        self.state.has(State::USED) && !unwanted.iter().any(|&state| self.state.has(state))
+    }
+
+    /// Takes the time until `now` in which the kernel had no buffer for this connection off what its peer is charged with.
+    #[cold]
+    pub fn excuse(&mut self, now: Tick) {
+        if let Some(since) = self.starved.replace(now) {
+            self.deadline.put_off(now.since(since));
+        }
+    }
 }
 
 /// All slots of a core.
@@ -140,6 +159,7 @@ impl Slots {
                 state: State::default(),
                 news: News::default(),
                 deadline: Deadline::default(),
+                starved: None,
                 waker: None,
                 unsent: None,
             });
@@ -159,6 +179,7 @@ impl Slots {
         slot.state = State::default();
         slot.news = News::default();
         slot.deadline = Deadline::default();
+        slot.starved = None;
         slot.waker = None;
         self.free.push(index);
     }

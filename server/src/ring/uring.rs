@@ -160,6 +160,17 @@ impl Uring {
         unsafe { self.push(&entry) }
     }
 
+    /// Receives on `fd` into one buffer of group `group`, once.
+    pub fn receive_once(&mut self, fd: RawFd, group: u16, token: Token) {
+        let entry = opcode::Recv::new(types::Fd(fd), std::ptr::null_mut(), 0)
+            .buf_group(group)
+            .build()
+            .flags(squeue::Flags::BUFFER_SELECT)
+            .user_data(token.user_data());
+        // SAFETY: the kernel writes into the registered buffer group only, which outlives the ring.
+        unsafe { self.push(&entry) }
+    }
+
     /// Sends `bytes` without waiting for room, and completes only if that fell short.
     ///
     /// # Safety

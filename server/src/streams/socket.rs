@@ -28,6 +28,8 @@ pub(crate) struct StreamSocket {
     sent: usize,
     /// Bytes in `scratch` that nobody has taken.
     filled: usize,
+    /// Inputs since it last had to wait for one.
+    in_a_row: u8,
     held: bool,
     ended: bool,
     failed: bool,
@@ -48,6 +50,7 @@ impl StreamSocket {
             output: Vec::new(),
             sent: 0,
             filled: 0,
+            in_a_row: 0,
             held: false,
             ended: false,
             failed: false,
@@ -71,6 +74,11 @@ impl StreamSocket {
             Poll::Pending if !std::mem::replace(&mut self.blocked, true) => return Poll::Ready(Event::Blocked),
             Poll::Pending => {}
         }
+        if self.in_a_row == MOST_IN_A_ROW {
+            self.in_a_row = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
         if let (Some(stream), false, false) = (&mut self.stream, self.held, self.ended) {
             let read = Pin::new(stream).poll_read(cx, &mut self.scratch.borrow_mut());
             match read {
@@ -80,12 +88,13 @@ impl StreamSocket {
                 }
                 Poll::Ready(Ok(filled)) => {
                     self.filled = filled;
+                    self.in_a_row += 1;
                     let mut hub = self.hub.borrow_mut();
                     hub.now = hub.clock.now();
                     return Poll::Ready(Event::Input);
                 }
                 Poll::Ready(Err(_)) => return self.fail(),
-                Poll::Pending => {}
+                Poll::Pending => self.in_a_row = 0,
             }
         }
         match self.hub.borrow_mut().news(self.place, cx.waker()) {
@@ -213,3 +222,6 @@ impl Drop for StreamSocket {
         .detach();
     }
 }
+
+/// After so many inputs without a wait it is somebody else's turn: a peer that sends as fast as it is read would keep the core to itself.
+const MOST_IN_A_ROW: u8 = 2;

@@ -7,6 +7,7 @@
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
+//! | `overload` | more work than a core can do, and how it is shared |
 //! | `exhaustion` | descriptors, memory, connections: what happens when they run out |
 //! | `drain` | signals: nothing that was read goes unanswered |
 //! | `start_up` | why it does not start, in one line |
@@ -18,6 +19,7 @@ mod drain;
 mod exhaustion;
 mod hostile;
 mod limits;
+mod overload;
 mod pipelining;
 mod protocol;
 mod protocol_cases;

@@ -1,11 +1,17 @@
 //! Input: from the kernel's completions to the connection's task, and back pressure.
+//!
+//! **Fairness.** One multishot receive takes up to 32 buffers in a turn, which is right for a peer that sends a request now and then and
+//! wrong for one that sends without a pause: thirty of those would take every buffer there is, and keep what they sent in memory while
+//! their answers wait. So a connection that had to be held, or found no buffer, is *rationed*: it gets one buffer a turn, until what it
+//! sends no longer fills one. And whoever asks first is served first.
 
 use io_uring::cqueue;
 
 use super::super::buffers::{Filled, GROUP};
 use super::super::slots::{News, State};
 use super::super::token::{Op, Token};
-use super::Driver;
+use super::{BUFFER_SIZE, Driver};
+use crate::wheel::Tick;
 
 impl Driver {
     /// Takes the oldest unread buffer of a connection.
@@ -24,6 +30,8 @@ impl Driver {
         let slot = &mut self.slots[index];
         if hold {
             slot.state.set(State::HELD);
+            slot.state.set(State::RATIONED);
+            slot.starved = None;
             self.stop_receiving(index);
         } else {
             slot.state.clear(State::HELD);
@@ -66,6 +74,13 @@ impl Driver {
         if let Some(id) = buffer {
             if result > 0 && !slot.state.has(State::CLOSING) {
                 self.buffers.append(&mut slot.inbox, id, result as u32);
+                if slot.state.has(State::RATIONED) {
+                    slot.excuse(Tick::at(self.now));
+                    slot.starved = None;
+                    if (result as usize) < BUFFER_SIZE {
+                        slot.state.clear(State::RATIONED);
+                    }
+                }
                 slot.wake();
             } else {
                 self.buffers.give_back(id);
@@ -87,8 +102,13 @@ impl Driver {
                 slot.news.set(News::END);
                 slot.wake();
             }
-            // Out of buffers: by the next turn the tasks have given theirs back. Cancelled: held, or closing.
-            libc::ENOBUFS | libc::ECANCELED => {}
+            // By the next turn the tasks have given their buffers back.
+            libc::ENOBUFS => {
+                slot.state.set(State::RATIONED);
+                slot.starved.get_or_insert(Tick::at(self.now));
+            }
+            // Held, or closing.
+            libc::ECANCELED => {}
             // Bytes came and the kernel just wants to be asked again.
             error if error < 0 => {}
             _ => {
@@ -104,15 +124,20 @@ impl Driver {
         }
     }
 
-    /// Asks for input where it is wanted and not asked for.
+    /// Asks for input where it is wanted and not asked for, in the order of asking: when there are too few buffers for all, those that
+    /// got none stand before those that have just had theirs.
     pub(super) fn ask_for_input(&mut self) {
-        while let Some(index) = self.to_receive.pop() {
-            let token = self.slots.token(Op::Receive, index);
-            let slot = &mut self.slots[index];
-            let unwanted = [State::RECEIVING, State::HELD, State::ENDED, State::CLOSING];
-            if slot.state.has(State::USED) && !unwanted.iter().any(|&state| slot.state.has(state)) {
+        let Driver { to_receive, slots, uring, .. } = self;
+        for index in to_receive.drain(..) {
+            let token = slots.token(Op::Receive, index);
+            let slot = &mut slots[index];
+            if slot.wants_input() && !slot.state.has(State::RECEIVING) {
                 slot.state.set(State::RECEIVING);
-                self.uring.receive(slot.fd, GROUP, token);
+                if slot.state.has(State::RATIONED) {
+                    uring.receive_once(slot.fd, GROUP, token);
+                } else {
+                    uring.receive(slot.fd, GROUP, token);
+                }
             }
         }
     }

@@ -4,6 +4,8 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, SendFlags};
 use socket2::{Domain, SockRef, Socket, Type};
 
 use super::answer::Answer;
@@ -95,6 +97,20 @@ impl Peer {
                 }
             }
             assert!(sent < MORE_THAN_ALL_BUFFERS, "the server goes on reading what it cannot answer");
+        }
+    }
+
+    /// Sends what the kernel takes of `bytes` at once, and says how many that were.
+    pub fn send_some(&mut self, bytes: &[u8]) -> usize {
+        rustix::net::send(&self.stream, bytes, SendFlags::DONTWAIT | SendFlags::NOSIGNAL).unwrap_or(0)
+    }
+
+    /// Throws away what has arrived by now, and says whether the connection is still open.
+    pub fn pass_over(&mut self) -> bool {
+        let mut buffer = [0; 64 << 10];
+        match rustix::net::recv(&self.stream, &mut buffer, RecvFlags::DONTWAIT) {
+            Ok((_, length)) => length > 0,
+            Err(error) => error == Errno::AGAIN,
         }
     }
 
