@@ -48,7 +48,7 @@ impl Core {
             // glommio's first sleep takes tens of milliseconds; not in front of a customer.
             glommio::timer::sleep(Duration::from_micros(1)).await;
             // Whoever waits for this has gone only if the process is ending.
-            let _ = reports.send(Report::Ready);
+            let on_ready = || drop(reports.send(Report::Ready));
             let on_tick = |seconds| site.service().set_unix_time(seconds);
             let settings = EngineSettings {
                 listener: self.listener,
@@ -62,13 +62,13 @@ impl Core {
                     let spawn = |socket| {
                         glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
                     };
-                    ring::drive(settings, spawn, on_tick).await.map_err(|error| format!("io_uring: {error}"))
+                    ring::drive(settings, spawn, on_ready, on_tick).await.map_err(|error| format!("io_uring: {error}"))
                 }
                 Engine::Glommio => {
                     let spawn = |socket| {
                         glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
                     };
-                    streams::drive(settings, spawn, on_tick).await;
+                    streams::drive(settings, spawn, on_ready, on_tick).await;
                     Ok(())
                 }
             }

@@ -47,17 +47,19 @@ use crate::wheel::Tick;
 use driver::Driver;
 use park::Pillow;
 
-/// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
-/// wall-clock time, a few times a second.
+/// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection; `on_ready` is called when
+/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
 pub(crate) async fn drive(
     settings: EngineSettings,
     spawn: impl Fn(RingSocket),
+    on_ready: impl FnOnce(),
     on_tick: impl Fn(u64),
 ) -> io::Result<()> {
     let driver = Rc::new(RefCell::new(Driver::new(settings)?));
     let pillow = Pillow::new(&mut driver.borrow_mut().uring)?;
     let mut patience = PATIENCE;
     let mut ticked = Tick::NEVER;
+    on_ready();
     loop {
         let worked = driver.borrow_mut().turn(WAIT)?;
         let tick = Tick::at(driver.borrow().now());

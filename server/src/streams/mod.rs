@@ -23,12 +23,19 @@ use crate::ring;
 use crate::socket::EngineSettings;
 use hub::Hub;
 
-/// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_tick` hears the
-/// wall-clock time, a few times a second.
-pub(crate) async fn drive(settings: EngineSettings, spawn: impl Fn(StreamSocket), on_tick: impl Fn(u64)) {
+/// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_ready` is called when
+/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
+pub(crate) async fn drive(
+    settings: EngineSettings,
+    spawn: impl Fn(StreamSocket),
+    on_ready: impl FnOnce(),
+    on_tick: impl Fn(u64),
+) {
     let EngineSettings { listener, control, core, clock, write_timeout } = settings;
     let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
+    let listener = ring::listener(listener);
+    on_ready();
     let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
     let ticks = async {
         while hub.borrow_mut().tick() < Phase::Stopping {
@@ -38,7 +45,7 @@ pub(crate) async fn drive(settings: EngineSettings, spawn: impl Fn(StreamSocket)
         }
     };
     let work = async {
-        accept_until_drained(&hub, &ring::listener(listener), start).await;
+        accept_until_drained(&hub, &listener, start).await;
         while hub.borrow().len() > 0 {
             glommio::timer::sleep(TICK).await;
         }
