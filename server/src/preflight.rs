@@ -21,6 +21,7 @@ pub(crate) fn check(cores: &[usize]) -> Result<(), StartError> {
     check_cpus(cores)?;
     check_locked_memory()?;
     raise_open_files();
+    check_open_files(cores.len())?;
     check_io_uring()
 }
 
@@ -53,6 +54,13 @@ fn raise_open_files() {
     }
 }
 
+/// Rings, eventfds and listeners are all made at start; with too few descriptors one of them would fail half-way.
+fn check_open_files(cores: usize) -> Result<(), StartError> {
+    let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
+    let needed = OWN_FILES + cores as u64 * FILES_PER_CORE + FEW_CONNECTIONS;
+    if limit < needed { Err(StartError::OpenFiles { limit, needed }) } else { Ok(()) }
+}
+
 fn check_io_uring() -> Result<(), StartError> {
     let Err(error) = io_uring::IoUring::new(2) else { return Ok(()) };
     let sysctl = std::fs::read_to_string("/proc/sys/kernel/io_uring_disabled").unwrap_or_default();
@@ -81,6 +89,12 @@ pub enum NoIoUring {
 
 /// What glommio's three rings and their buffers want.
 const LOCKED_MEMORY: u64 = 512 << 10;
+/// Standard input and output, the pair that signals come through, and what a library opens for a moment.
+const OWN_FILES: u64 = 8;
+/// Our ring, glommio's three, a listener twice, and an eventfd for each that sleeps or wakes: the ring engine has ten.
+const FILES_PER_CORE: u64 = 10;
+/// A gate without room for these would only look alive.
+const FEW_CONNECTIONS: u64 = 16;
 
 #[cfg(test)]
 mod tests {

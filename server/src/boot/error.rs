@@ -25,6 +25,13 @@ pub enum StartError {
         /// In bytes.
         needed: u64,
     },
+    /// `RLIMIT_NOFILE` is too small.
+    OpenFiles {
+        /// Descriptors.
+        limit: u64,
+        /// Descriptors.
+        needed: u64,
+    },
     /// io_uring is missing altogether; neither engine works without.
     NoIoUring(NoIoUring),
     /// The ring engine was demanded and the kernel can't.
@@ -71,6 +78,10 @@ impl fmt::Display for StartError {
                 limit >> 10,
                 needed >> 10
             ),
+            StartError::OpenFiles { limit, needed } => write!(
+                f,
+                "at most {limit} files may be open and at least {needed} are needed: raise it with `ulimit -n`, LimitNOFILE= or --ulimit nofile="
+            ),
             StartError::NoIoUring(NoIoUring::NotInKernel) => {
                 f.write_str("this kernel has no io_uring: run on Linux 5.8 or later, 6.1 or later for full speed, with CONFIG_IO_URING")
             }
@@ -93,6 +104,12 @@ impl fmt::Display for StartError {
                     f,
                     "not permitted to listen on {address}: choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"
                 ),
+                _ if lacks_zone(address) => write!(
+                    f,
+                    "{address} is a link-local address, which every interface has: add the number of the one that is meant (`ip link` shows it), like [{}%2]:{}",
+                    address.ip(),
+                    address.port()
+                ),
                 _ => write!(f, "cannot listen on {address}: {error}"),
             },
             StartError::Resources(error) => write!(f, "cannot start: {error}"),
@@ -100,6 +117,11 @@ impl fmt::Display for StartError {
             StartError::CoreDied { cpu, why } => write!(f, "the core on cpu {cpu} died, so the process ends: {why}"),
         }
     }
+}
+
+/// Whether an address leaves open which interface it is on.
+fn lacks_zone(address: &SocketAddr) -> bool {
+    matches!(address, SocketAddr::V6(v6) if v6.ip().is_unicast_link_local() && v6.scope_id() == 0)
 }
 
 struct CpuList<'a>(&'a [usize]);

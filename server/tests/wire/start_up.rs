@@ -65,6 +65,29 @@ fn too_little_memory_that_may_be_locked() {
     });
 }
 
+/// What says that it listens, listens: no number of descriptors lets it die behind that line.
+#[test]
+fn too_few_descriptors() {
+    on_both_engines(|engine| {
+        for limit in (10..=50).step_by(4) {
+            let launch = Launch::new(engine).limits(&format!("ulimit -n {limit}"));
+            if limit < 34 {
+                launch.fail().says(1, &[&limit.to_string(), "ulimit -n", "LimitNOFILE"]);
+            } else {
+                let server = launch.start();
+                assert!(server.connect_many(16).iter_mut().all(|peer| peer.get("7").status != 400), "{limit}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_link_local_address_without_its_interface() {
+    on_both_engines(|engine| {
+        Launch::new(engine).listen("[fe80::1]:0").fail().says(1, &["[fe80::1]:0", "interface", "[fe80::1%2]:0"]);
+    });
+}
+
 /// Runs `launch` where a seccomp filter answers io_uring_setup with EPERM, as container profiles do. A filter binds the thread that
 /// sets it and what that thread starts.
 fn without_io_uring(launch: Launch) -> Failure {
