@@ -29,6 +29,11 @@ impl TokenBucket {
     pub(crate) fn new(limit: u32, period: Nanos, burst: u32) -> Self {
         Self { emission: emission(limit, period), burst }
     }
+
+    /// What a whole burst is late.
+    pub(crate) fn resolution(self) -> Nanos {
+        late(u128::from(self.burst))
+    }
 }
 
 impl Rule for TokenBucket {
@@ -92,6 +97,11 @@ impl LeakyBucket {
     pub(crate) fn new(limit: u32, period: Nanos, max_delay: Nanos) -> Self {
         Self { emission: emission(limit, period), max_delay: max_delay.as_u64() }
     }
+
+    /// What as many as wait at once are late.
+    pub(crate) fn resolution(self) -> Nanos {
+        late((u128::from(self.max_delay) << FRACTION) / self.emission + 1)
+    }
 }
 
 impl Rule for LeakyBucket {
@@ -146,6 +156,11 @@ impl Rule for LeakyBucket {
 /// T / N, rounded up, with fractional bits. At least one nanosecond: [`crate::Quota`] refuses faster.
 fn emission(limit: u32, period: Nanos) -> u128 {
     instant(period).div_ceil(u128::from(limit))
+}
+
+/// By how much so many intervals are too long, and one for the nanosecond that answers are rounded up to.
+fn late(units: u128) -> Nanos {
+    Nanos::new((units >> FRACTION) as u64 + 1)
 }
 
 fn instant(now: Nanos) -> u128 {

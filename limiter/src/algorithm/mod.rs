@@ -133,7 +133,9 @@ impl Meter {
     pub(crate) fn resolution(self) -> Nanos {
         match self {
             Self::Sliding(rule) => rule.resolution(),
-            Self::Fixed(_) | Self::Token(_) | Self::Leaky(_) => Nanos::new(1),
+            Self::Fixed(_) => Nanos::new(1),
+            Self::Token(rule) => rule.resolution(),
+            Self::Leaky(rule) => rule.resolution(),
         }
     }
 }

@@ -135,6 +135,19 @@ fn every_bound_is_reached_by_a_schedule_and_exceeded_by_none() {
     }
 }
 
+/// An interval of 3⅓ ns isn't whole in any unit: over four thousand million of them what it is rounded by shows.
+#[test]
+fn an_interval_is_rounded_up_and_a_large_burst_is_back_within_the_resolution() {
+    let bucket = quota("3/10ns", Algorithm::TokenBucket).with_burst(u32::MAX).expect("possible");
+    let limiter = limiter(&[bucket]);
+    let (key, start) = (limiter.key(b"alice"), 1_000);
+    assert!(limiter.decide_n(key, u32::MAX, Nanos::new(start)).is_allow());
+    let full = start + u64::from(u32::MAX) * 10 / 3;
+    assert!(!limiter.peek(key, u32::MAX, Nanos::new(full - 1)).is_allow(), "a nanosecond early");
+    assert!(!limiter.peek(key, u32::MAX, Nanos::new(full + 1)).is_allow(), "some are late");
+    assert!(limiter.peek(key, u32::MAX, Nanos::new(full + bucket.resolution().as_u64())).is_allow());
+}
+
 fn steady(quota: &Quota) -> impl Strategy<Value = u64> + use<> {
     let interval = quota.period().as_u64().div_ceil(u64::from(quota.limit())) + 1;
     Just(interval)

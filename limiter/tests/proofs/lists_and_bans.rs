@@ -124,6 +124,31 @@ fn a_ban_by_hand_holds_until_its_end_or_its_pardon() {
 }
 
 #[test]
+fn a_pardon_leaves_the_rung() {
+    let rungs = [Nanos::from_secs(10), Nanos::from_secs(600)];
+    let bans = Some(Ladder::new(1, Nanos::from_secs(30), &rungs).expect("possible"));
+    let limiter =
+        Limiter::new(&Settings { bans, ..settings(&[quota("1/1s", Algorithm::FixedWindow)]) }).expect("possible");
+    let (key, at) = (limiter.key(b"alice"), Nanos::from_secs);
+    for (now, rung) in [(5, 10), (6, 600)] {
+        assert!(limiter.ban(key, at(now), at(now)) && limiter.decide(key, at(now)).is_allow());
+        let _strike = limiter.decide(key, at(now));
+        assert_eq!(limiter.decide(key, at(now)), Decision::Deny { retry_after: at(rung), by: DeniedBy::Ban });
+    }
+}
+
+#[test]
+fn only_a_quota_that_is_used_up_counts_as_a_strike() {
+    let bans = Some(Ladder::new(1, Nanos::from_secs(30), &[Nanos::from_secs(60)]).expect("possible"));
+    let limiter =
+        Limiter::new(&Settings { bans, ..settings(&[quota("2/1s", Algorithm::FixedWindow)]) }).expect("possible");
+    let (key, now) = (limiter.key(b"alice"), Nanos::from_secs(5));
+    let too_much = Decision::Deny { retry_after: Nanos::MAX, by: DeniedBy::Cost(0) };
+    assert_eq!((limiter.decide_n(key, 3, now), limiter.decide_n(key, 3, now)), (too_much, too_much));
+    assert!(limiter.decide(key, now).is_allow(), "who asked for too much isn't banned");
+}
+
+#[test]
 fn a_flood_of_offenders_buys_nobody_an_amnesty() {
     let bans = Some(Ladder::new(2, Nanos::from_secs(30), &[Nanos::from_secs(90)]).expect("possible"));
     let limiter = Limiter::new(&Settings { bans, ..tiny(&[quota("1/1s", Algorithm::FixedWindow)], WhenFull::Forget) });
