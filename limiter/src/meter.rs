@@ -121,14 +121,14 @@ impl MeterTable {
             Some(Ok(passed)) => charge.grant(passed).decision(0, false),
             Some(Err(denial)) => denial.by(0),
             // Asked anew rather than handed on, so that nothing above has to be kept in memory for it.
-            None => self.alone_anew::<R>(key, cost, now),
+            None => self.alone_anew(key, cost, now),
         }
     }
 
     #[cold]
     #[inline(never)]
-    fn alone_anew<R: Rule>(&self, key: Key, cost: u32, now: Nanos) -> Decision {
-        match self.charge::<R>(cost).make(&self.table, key, now) {
+    fn alone_anew(&self, key: Key, cost: u32, now: Nanos) -> Decision {
+        match self.decide(key, cost, now) {
             Ok(grant) => grant.decision(0, false),
             Err(denial) => denial.by(0),
         }
