@@ -1,4 +1,4 @@
-//! The ladder of temporary bans: so many denials within so long, and the client is out; the next time for longer.
+//! The ladder of temporary bans: so many denials within so long of the first, and the client is out; the next time for longer.
 //!
 //! ```text
 //!   strikes within the span        banned for rung 1        … again: rung 2 …        quiet for the longest rung: all forgotten
@@ -10,8 +10,11 @@
 use super::State;
 use crate::{LadderError, Nanos, quota::MAX_PERIOD};
 
-/// Temporary bans: `strikes` denials within a span ban a client for the first rung; each ban after that takes the next rung, the last one
-/// repeatedly. Everything is forgotten once a client has been quiet for as long as the longest rung, after the end of its last ban or after
+/// Temporary bans: `strikes` denials within a span that begins with the first of them ban a client for the first rung; each ban after that
+/// takes the next rung, the last one repeatedly. A strike after the span begins the next one, with nothing carried over: just under twice as
+/// many strikes can fall into a span that is laid elsewhere.
+///
+/// Everything is forgotten once a client has been quiet for as long as the longest rung, after the end of its last ban or after
 /// the first of the strikes that it has begun to collect since.
 ///
 /// # Examples
@@ -62,9 +65,9 @@ impl Ladder {
     }
 }
 
-/// A client's place on the ladder.
+/// Where a client stands on the ladder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
+struct Standing {
     mark: u64,
     strikes: u16,
     rung: u8,
@@ -75,28 +78,28 @@ struct Place {
 impl Ladder {
     /// How long a ban still lasts.
     pub(crate) fn banned(state: State, now: Nanos) -> Option<Nanos> {
-        let place = Place::of(state);
-        (place.banned && now.as_u64() < place.mark).then(|| Nanos::new(place.mark - now.as_u64()))
+        let standing = Standing::of(state);
+        (standing.banned && now.as_u64() < standing.mark).then(|| Nanos::new(standing.mark - now.as_u64()))
     }
 
     /// Counts one denial; `None` when a ban is on and nothing changes.
     pub(crate) fn strike(&self, state: State, now: Nanos) -> Option<State> {
         let now = now.as_u64().min(super::LAST_INSTANT);
-        let place = if now >= self.expires(state).as_u64() { Place::of(0) } else { Place::of(state) };
-        if place.banned && now < place.mark {
+        let standing = if now >= self.expires(state).as_u64() { Standing::of(0) } else { Standing::of(state) };
+        if standing.banned && now < standing.mark {
             return None;
         }
-        let collecting = !place.banned && place.strikes > 0 && now < place.mark.saturating_add(self.within);
-        let (mark, strikes) = if collecting { (place.mark, place.strikes + 1) } else { (now, 1) };
+        let collecting = !standing.banned && standing.strikes > 0 && now < standing.mark.saturating_add(self.within);
+        let (mark, strikes) = if collecting { (standing.mark, standing.strikes + 1) } else { (now, 1) };
         let next = if strikes >= self.strikes {
-            Place {
-                mark: now + self.rung(place.rung),
+            Standing {
+                mark: now + self.rung(standing.rung),
                 strikes: 0,
-                rung: (place.rung + 1).min(self.rung_count),
+                rung: (standing.rung + 1).min(self.rung_count),
                 banned: true,
             }
         } else {
-            Place { mark, strikes, rung: place.rung, banned: false }
+            Standing { mark, strikes, rung: standing.rung, banned: false }
         };
         Some(next.pack())
     }
@@ -104,22 +107,22 @@ impl Ladder {
     /// A ban by hand until `until`; the rung stays.
     pub(crate) fn ban(state: State, until: Nanos) -> State {
         let until = until.as_u64().min(super::LAST_INSTANT);
-        Place { mark: until, strikes: 0, banned: true, ..Place::of(state) }.pack()
+        Standing { mark: until, strikes: 0, banned: true, ..Standing::of(state) }.pack()
     }
 
     /// From when on nothing is held against the client.
     pub(crate) fn expires(&self, state: State) -> Nanos {
-        let place = Place::of(state);
+        let standing = Standing::of(state);
         if state == 0 {
             return Nanos::ZERO;
         }
-        let held = if place.rung > 0 { self.memory() } else { 0 };
-        let held = if place.banned { held } else { held.max(self.within) };
-        Nanos::new(place.mark.saturating_add(held))
+        let held = if standing.rung > 0 { self.memory() } else { 0 };
+        let held = if standing.banned { held } else { held.max(self.within) };
+        Nanos::new(standing.mark.saturating_add(held))
     }
 }
 
-impl Place {
+impl Standing {
     const fn of(state: State) -> Self {
         Self {
             mark: (state >> 24) as u64,
