@@ -12,9 +12,12 @@ pub enum Decision {
         remaining: u32,
         /// Until the client has its whole quota again, if it stays quiet.
         reset_after: Nanos,
-        /// How long to hold the request back (leaky bucket only, else zero).
+        /// How long to hold the request back (leaky bucket only, else zero). Of several leaky buckets it is the longest; other quotas bound
+        /// when requests are decided on, not when they leave after this delay.
         delay: Nanos,
-        /// Which quota `remaining` and `reset_after` speak of: its index in the list the client falls under.
+        /// Which quota `remaining` and `reset_after` speak of: its index in [`crate::Limiter::quotas`] of the client. Zero also when there
+        /// is none, because the client is on the allow list (its quotas are an empty list: use `get`) or all its quotas are in shadow
+        /// mode; `remaining` is then `u32::MAX`.
         quota_index: u8,
         /// Some quota in shadow mode would have denied.
         would_deny: bool,

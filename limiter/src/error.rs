@@ -173,7 +173,7 @@ pub enum SwapError {
     /// There is no quota with that index.
     Index,
     /// What clients have used so far can't be read under the new quota: another algorithm, or a sliding window of another period or a
-    /// larger limit. Build a new limiter.
+    /// larger limit. Or one of the two is a shadow: that is fixed when a limiter is built. Build a new limiter.
     Incompatible,
 }
 
@@ -183,7 +183,7 @@ impl fmt::Display for SwapError {
             Self::Index => write!(f, "no quota has that index"),
             Self::Incompatible => write!(
                 f,
-                "the new quota can't read the old one's state: keep the algorithm (and for sliding-window the period, and no larger limit), or build a new limiter"
+                "the new quota can't read the old one's state: keep the algorithm and the shadow mode (and for sliding-window the period, and no larger limit), or build a new limiter"
             ),
         }
     }

@@ -3,8 +3,8 @@
 use core::fmt;
 use core::time::Duration;
 
-/// Nanoseconds. As an instant: since an epoch of the caller's choice (the start of the process is a good one), on a clock that doesn't
-/// jump. As a span: a length of time. Arithmetic saturates.
+/// Nanoseconds. As an instant: since an epoch of the caller's choice, on a clock that doesn't jump. Choose the start of the process, not 1970:
+/// a sliding window's time ends 2.3 years after the epoch, and then it denies for good. As a span: a length of time. Arithmetic saturates.
 ///
 /// # Examples
 ///

@@ -93,7 +93,7 @@ impl Quota {
     ///
     /// # Errors
     ///
-    /// When the algorithm isn't the token bucket, or the burst is zero, or takes above 30 years to refill.
+    /// When the algorithm isn't the token bucket, or the burst is zero, or takes above 34 years to refill.
     pub fn with_burst(self, burst: u32) -> Result<Self, QuotaError> {
         let quota = Self { burst, ..self };
         match self.algorithm {
@@ -163,13 +163,19 @@ impl Quota {
     }
 
     /// How late a used unit may come back, at most. It never comes back early.
+    ///
+    /// - Sliding window: a tick, ⌈T / 16382⌉ for N ≤ 5 (305 214 ns for 5 per 5 s) and coarser for more, but never below 65.5 µs.
+    /// - Fixed window: not at all, which counts as 1 ns here.
+    /// - Buckets: 1 ns, and one more for every 2²⁴ units of the burst, or of the requests that may wait at once. They count in 2⁻²⁴ ns, and
+    ///   an interval T / N that isn't whole in these is rounded up; a client that never lets its bucket fill is slower by as much.
     pub fn resolution(&self) -> Nanos {
         Meter::new(self).resolution()
     }
 
     /// The most units that any window `[s, s + window)` can hold, and for the token bucket any closed `[s, s + window]`. Proven in the
     /// module of each algorithm, and for any costs; but units of one request leave a leaky bucket together, so there its cost takes the
-    /// place of the 1.
+    /// place of the 1. That bound is for a leaky bucket on its own: under several quotas a request leaves after the longest delay of all,
+    /// and a charge that another quota then denied, in a race, leaves a gap.
     ///
     /// | algorithm | bound | for `window` = T |
     /// |---|---|---|
@@ -208,7 +214,8 @@ impl FromStr for Quota {
     }
 }
 
-/// Prints `5/5s`: the limit and the period, as [`FromStr`] reads them.
+/// Prints `5/5s`: the limit and the period alone, as [`FromStr`] reads them for a sliding window and [`Quota::with_algorithm_of`] for any
+/// other. The algorithm, its burst or delay, and the shadow mode aren't shown: print [`Quota::algorithm`] beside it.
 impl fmt::Display for Quota {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.limit, self.period)
@@ -249,5 +256,5 @@ fn number(digits: &str) -> Option<u64> {
 pub(crate) const MAX_PERIOD: Nanos = Nanos::from_secs(366 * 86_400);
 /// A day, which fits the 47 bits that the leaky bucket's rule has for it.
 const MAX_DELAY: Nanos = Nanos::from_secs(86_400);
-/// About 30 years: a full bucket's debt added to any `now` stays within the 64 bits of a meter's clock.
+/// 34 years: a full bucket's debt added to any `now` stays within the 64 bits of a meter's clock.
 const MAX_BURST_SPAN: Nanos = Nanos::from_secs(1 << 30);

@@ -234,7 +234,7 @@ const MAX_AGE_BITS: u32 = 14;
 pub(crate) const MAX_LIMIT: u32 = 19;
 /// The newest tick is below this, also where it has more than 40 bits: all ones would read as a pending slot.
 const NEWEST_END: u64 = (1 << 40) - 1;
-/// 2.3 years: what the newest tick spans at least. A tick is 65.5 µs or more for its sake, which is T / 16384 from T = 1.07 s on.
+/// 2.3 years: what the newest tick spans at least. A tick is 65.5 µs or more for its sake, which is T / 16382 from T = 1.07 s on.
 const LIFETIME: u64 = 1 << 56;
 /// The last instant that every newest tick can name. A limiter that gets there denies more and more; it mints nothing.
 const LAST: u64 = (NEWEST_END - 2) * LIFETIME.div_ceil(NEWEST_END);
