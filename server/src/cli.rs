@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueHint};
 use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use crate::boot::IoMode;
+use crate::config::machine::MachineFlags;
 use crate::config::problem::Place;
 use crate::config::typed::At;
 use crate::config::{Cores, LogLevel, Typed, TypedQuota, value};
@@ -23,7 +25,7 @@ pub struct Args {
     ///
     /// N/PERIOD, such as 5/5s, 100/1m or 10/s. Options of one quota follow after commas: an algorithm, burst=N (token-bucket),
     /// max-delay=T (leaky-bucket), shadow (count, do not enforce). [default: 5/5s]
-    #[arg(long = "limit", value_name = "QUOTA", help_heading = "Limits")]
+    #[arg(long = "limit", value_name = "QUOTA", allow_hyphen_values = true, help_heading = "Limits")]
     limits: Vec<TypedQuota>,
 
     /// How quotas that name no algorithm are metered: sliding-window, fixed-window, token-bucket or leaky-bucket [default: sliding-window]
@@ -31,7 +33,7 @@ pub struct Args {
     algorithm: Option<Algorithm>,
 
     /// Clients that fit in memory, all of it reserved at start; takes k and M [default: 1M]
-    #[arg(long, value_name = "N", value_parser = value::max_clients, help_heading = "Limits")]
+    #[arg(long, value_name = "N", value_parser = value::max_clients, allow_hyphen_values = true, help_heading = "Limits")]
     max_clients: Option<Capacity>,
 
     /// What happens when more clients than that are active: remember, refuse or forget [default: remember]
@@ -55,7 +57,7 @@ pub struct Args {
     listen: Option<SocketAddr>,
 
     /// Cores to run on: auto (all allowed ones), a count like 4, a range like 0-3 or a list like 0,2 [default: auto]
-    #[arg(long, value_name = "CORES", help_heading = "Server")]
+    #[arg(long, value_name = "CORES", allow_hyphen_values = true, help_heading = "Server")]
     cores: Option<Cores>,
 
     /// How bytes move: ring (io_uring, fastest), glommio (older kernels) or auto [default: auto]
@@ -63,11 +65,11 @@ pub struct Args {
     io: Option<IoMode>,
 
     /// Connections open at a time in the whole process; takes k [default: 50k]
-    #[arg(long, value_name = "N", value_parser = value::max_connections, help_heading = "Server")]
+    #[arg(long, value_name = "N", value_parser = value::max_connections, allow_hyphen_values = true, help_heading = "Server")]
     max_connections: Option<usize>,
 
     /// How long open exchanges may take to finish after SIGTERM or SIGINT [default: 10s]
-    #[arg(long, value_name = "TIME", value_parser = value::drain_timeout, help_heading = "Server")]
+    #[arg(long, value_name = "TIME", value_parser = value::drain_timeout, allow_hyphen_values = true, help_heading = "Server")]
     drain_timeout: Option<Duration>,
 
     /// Severity from which lines are logged to stderr: error, warn, info or debug [default: info]
@@ -75,7 +77,7 @@ pub struct Args {
     log: Option<LogLevel>,
 
     /// TOML file with any of these settings and more: overrides, lists, bans, timeouts; flags win over it
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Configuration")]
+    #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file), value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     pub config: Option<PathBuf>,
 
     /// Check the configuration against this machine, say what is wrong with it, and exit
@@ -95,6 +97,11 @@ impl Args {
     /// What to print instead of running: an error, or the help or version that was asked for.
     pub fn read(args: impl IntoIterator<Item = OsString>) -> Result<Args, clap::Error> {
         Args::try_parse_from(args)
+    }
+
+    /// Which settings that the machine may refuse are flags here.
+    pub fn machine_flags(&self) -> MachineFlags {
+        MachineFlags { cores: self.cores.is_some(), max_clients: self.max_clients.is_some() }
     }
 
     /// The settings among the arguments.
@@ -118,6 +125,21 @@ impl Args {
             ..Typed::default()
         }
     }
+}
+
+/// What is wrong with a command line, without the usage that clap adds in further lines. What was typed cannot move the cursor.
+pub fn in_one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let said = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let said: Vec<_> = said.take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more")).collect();
+    let line = said.join("; ");
+    let line = line.strip_prefix("error: ").unwrap_or(&line);
+    line.chars().map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() }).collect()
+}
+
+/// A file that is named: the shell leaves an empty text behind for a variable that is not set.
+fn file(path: OsString) -> Result<PathBuf, &'static str> {
+    if path.is_empty() { Err("no file is named: write its path, or drop --config") } else { Ok(PathBuf::from(path)) }
 }
 
 const EXAMPLES: &str = "\

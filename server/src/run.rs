@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tollgate_limiter::SettingsError;
 
 use crate::boot::{self, Ready, StartError};
-use crate::cli::Args;
+use crate::cli::{self, Args};
 use crate::config::machine::Machine;
 use crate::config::{Config, ConfigError, print};
 use crate::screen::{Screen, mib, plural};
@@ -44,11 +44,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 fn obey(args: Args) -> Result<(), Failure> {
     let (path, check, print_config) = (args.config.clone(), args.check, args.print_config);
+    let typed_as_flags = args.machine_flags();
     let config = Config::load(path.as_deref(), args.typed())?;
     if print_config {
         return tell(&print::toml(&config));
     }
-    let machine = Machine::ask(&config)?;
+    let machine = Machine::ask(&config, typed_as_flags)?;
     if check {
         let name = path.map_or_else(|| "tollgate".to_owned(), |path| path.display().to_string());
         let (memory, cores) = (mib(machine.memory_bytes), plural(machine.cores.len(), "core"));
@@ -96,9 +97,14 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
     }
 }
 
-/// Prints help, version or a usage error, each where it belongs.
+/// Prints help, version or a usage error, each where it belongs; the error in one line like all of ours.
 fn answer_instead(answer: &clap::Error) -> ExitCode {
-    let _ = answer.print(); // a closed pipe is the reader's choice
+    // A closed pipe is the reader's choice.
+    if answer.use_stderr() {
+        let _ = writeln!(io::stderr(), "tollgate: {} (see tollgate --help)", cli::in_one_line(answer));
+    } else {
+        let _ = answer.print();
+    }
     u8::try_from(answer.exit_code()).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 

@@ -41,7 +41,7 @@ impl Drop for Scratch {
     }
 }
 
-/// Arguments, and what the first line on stderr must contain.
+/// Arguments, and what the one line on stderr must contain.
 const BROKEN: &[(&[&str], &str)] = &[
     (&["--limit", "0/5s"], "--limit 0/5s: a quota of 0 lets nobody pass: use at least 1"),
     (&["--limit", "5/0s"], "--limit 5/0s: a period of 0s is out of range"),
@@ -57,7 +57,7 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--max-clients", "0"], "room for 0 clients: use 1 to"),
     (&["--max-clients", "1G"], "not a number: write a whole number, with k or M"),
     (&["--max-clients=-1"], "must not be negative"),
-    (&["--max-clients", "4000M"], "max-clients = 4000M: needs "),
+    (&["--max-clients", "4000M"], "tollgate: --max-clients 4000M: needs "),
     (&["--when-full", "panic"], "`panic` is no rule for a full table"),
     (&["--client-id", "cookie:id"], "use query:NAME, header:NAME or peer-ip"),
     (&["--limited-status", "500"], "429 or 503"),
@@ -66,8 +66,8 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--listen", "127.0.0.1:99999"], "not an address: write IP:PORT"),
     (&["--cores", "0"], "at least one core is needed"),
     (&["--cores", "3-0"], "the range runs backwards: write 0-3"),
-    (&["--cores", "1023-1023"], "cores = \"1023-1023\": core 1023 is not allowed to this process, only "),
-    (&["--cores", "1024"], "cores = \"1024\": 1024 cores asked for, "),
+    (&["--cores", "1023-1023"], "tollgate: --cores 1023-1023: core 1023 is not allowed to this process, only "),
+    (&["--cores", "1024"], "tollgate: --cores 1024: 1024 cores asked for, "),
     (&["--io", "epoll"], "invalid value 'epoll' for '--io"),
     (&["--max-connections", "0"], "must be between 1 and 10M"),
     (&["--drain-timeout", "soon"], "not a duration: write a whole number and us, ms, s, m, h or d"),
@@ -76,6 +76,13 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--limt", "5/5s"], "unexpected argument '--limt' found"),
     (&["--limit"], "a value is required for '--limit <QUOTA>'"),
     (&["--check", "--print-config"], "'--check' cannot be used with '--print-config'"),
+    (&["--drain-timeout", "-1"], "must not be negative"),
+    (&["--max-clients", "-1"], "must not be negative"),
+    (&["--limit", "-5/5s"], "--limit -5/5s: `-5/5s` is not a quota"),
+    (&["--cores", "0-99"], "is not allowed to this process, only "),
+    (&["--listen", "x\ny\u{1b}[2J"], "not an address"),
+    (&["--config", ""], "no file is named: write its path, or drop --config"),
+    (&["--config="], "no file is named"),
     (&["serve"], "unexpected argument 'serve' found"),
     (&["--config", "/no/such/file.toml"], "tollgate: /no/such/file.toml: no such file: check the path after --config"),
     (&["--config", "/"], "tollgate: /: is a directory: name the file in it"),
@@ -84,12 +91,13 @@ const BROKEN: &[(&[&str], &str)] = &[
 ];
 
 #[test]
-fn every_broken_command_line_exits_2_and_says_why_in_its_first_line() {
+fn every_broken_command_line_exits_2_and_says_why_in_one_line() {
     for (args, message) in BROKEN {
         let output = tollgate(args);
         let said = stderr(&output);
-        let first = said.lines().next().unwrap_or_default();
-        assert!(first.contains(message), "{args:?}\n said: {said}\n want: {message}");
+        assert!(said.contains(message), "{args:?}\n said: {said}\n want: {message}");
+        assert!(said.starts_with("tollgate: ") && said.lines().count() == 1, "{args:?}\n said: {said}");
+        assert!(!said.trim_end().contains(char::is_control), "{args:?}\n said: {said:?}");
         assert_eq!(output.status.code(), Some(2), "{args:?}");
         assert_eq!(stdout(&output), "", "{args:?}");
     }

@@ -18,23 +18,38 @@ pub struct Machine {
     pub memory_bytes: u64,
 }
 
+/// Which settings were typed as flags, so that they can be named as they were typed.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct MachineFlags {
+    /// `--cores`.
+    pub cores: bool,
+    /// `--max-clients`.
+    pub max_clients: bool,
+}
+
 impl Machine {
     /// Asks the machine for everything that `config` needs.
     ///
     /// # Errors
     ///
     /// All that it cannot give.
-    pub fn ask(config: &Config) -> Result<Machine, ConfigError> {
+    pub fn ask(config: &Config, flags: MachineFlags) -> Result<Machine, ConfigError> {
         let allowed = preflight::allowed_cpus().map_err(|error| Problem::with_flags("cores", error));
         let resolve = |allowed: Vec<usize>| {
-            let subject = || format!("cores = {:?}", config.cores.to_string());
+            let subject = || match flags.cores {
+                true => format!("--cores {}", config.cores),
+                false => format!("cores = {:?}", config.cores.to_string()),
+            };
             let cores = config.cores.resolve(&allowed).map_err(|error| Problem::with_flags(subject(), error))?;
             Ok((cores, allowed.len()))
         };
         let cores = allowed.and_then(resolve);
         let shards = cores.as_ref().map_or(1, |(cores, _)| cores.len());
         let memory_bytes = config.memory_bytes(shards);
-        match (cores, memory(config, memory_bytes)) {
+        let clients = units::show_count(config.max_clients.count());
+        let clients =
+            if flags.max_clients { format!("--max-clients {clients}") } else { format!("max-clients = {clients}") };
+        match (cores, memory(clients, memory_bytes)) {
             (Ok((cores, cores_allowed)), Ok(())) => Ok(Machine { cores, cores_allowed, memory_bytes }),
             (cores, memory) => {
                 let problems = [cores.err(), memory.err()].into_iter().flatten().collect();
@@ -48,21 +63,20 @@ impl Machine {
 ///
 /// The kernel promises more than it has and kills whoever touches it, so a reservation that succeeds proves little; what is available
 /// is asked first, and then the address space (`ulimit -v`).
-fn memory(config: &Config, bytes: u64) -> Result<(), Problem> {
-    let subject = || format!("max-clients = {}", units::show_count(config.max_clients.count()));
+fn memory(subject: String, bytes: u64) -> Result<(), Problem> {
     let needed = mib(bytes);
     if let Some(available) = available_memory()
         && bytes > available
     {
         let what = format!("needs {needed} of memory, {} are available: ask for fewer clients", mib(available));
-        return Err(Problem::with_flags(subject(), what));
+        return Err(Problem::with_flags(subject, what));
     }
     let mut probe: Vec<u8> = Vec::new();
     if usize::try_from(bytes).is_ok_and(|bytes| probe.try_reserve_exact(bytes).is_ok()) {
         return Ok(());
     }
     let what = format!("{needed} of memory cannot be reserved: ask for fewer clients, or raise ulimit -v");
-    Err(Problem::with_flags(subject(), what))
+    Err(Problem::with_flags(subject, what))
 }
 
 /// What this process could still take: the least of the machine's available memory and the room in its control groups.
@@ -113,9 +127,9 @@ mod tests {
 
     #[test]
     fn more_memory_than_there_is_is_a_problem_that_says_so() {
-        let config = Config::default();
-        assert_eq!(memory(&config, 1 << 20), Ok(()));
-        let problem = memory(&config, 1 << 50).unwrap_err();
+        let subject = || "max-clients = 1M".to_owned();
+        assert_eq!(memory(subject(), 1 << 20), Ok(()));
+        let problem = memory(subject(), 1 << 50).unwrap_err();
         assert_eq!(problem.subject, "max-clients = 1M");
         assert!(problem.what.starts_with("needs 1073741824 MiB of memory"), "{}", problem.what);
     }
