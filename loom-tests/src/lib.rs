@@ -1,7 +1,8 @@
 //! The limiter's races, model-checked by [loom](https://docs.rs/loom): `cargo loom`.
 //!
-//! Without `--cfg loom` this crate is empty and its tests are none: `cargo test` shows "running 0 tests" for each file, and that is the
-//! truth. `cargo loom` builds everything a second time, with loom's atomics, in `target/loom`.
+//! Without `--cfg loom` this crate is empty: `cargo test` shows "running 0 tests" for each model, and that is the truth. `cargo loom` builds
+//! everything a second time, with loom's atomics, in `target/loom`. RUSTFLAGS in the environment would take `--cfg loom` away; the one test
+//! that is always there, `under_loom`, then fails.
 //!
 //! # Models
 //!
