@@ -64,7 +64,8 @@ const PAGE: usize = 4096;
 const STAGGER: usize = 64;
 
 impl Buffers {
-    /// Allocates `count` buffers (a power of two) of `size` bytes and lends them to `uring`, which must be dropped first.
+    /// Allocates `count` buffers (a power of two) of `size` bytes and lends them to `uring`. While a receive is under way there, they must
+    /// not be dropped but left behind.
     pub fn register(uring: &mut Uring, count: u16, size: usize) -> io::Result<Buffers> {
         assert!(count.is_power_of_two() && count <= 1 << 15, "the kernel takes powers of two up to 2^15");
         let (ring_layout, memory_layout) = Buffers::layouts(count, size);
@@ -81,17 +82,29 @@ impl Buffers {
             tail: 0,
             links: vec![Link::default(); usize::from(count)].into_boxed_slice(),
         };
-        // SAFETY: the owner keeps `Buffers` after `Uring` (fields drop in order), so the memory outlives the ring's use.
+        // SAFETY: the kernel touches the memory for a receive only, and both owners, the driver and the probe, drop it only when they have
+        // seen the last one complete; otherwise they forget it.
         unsafe { uring.register_buffers(ring.as_ptr() as u64, count, GROUP)? };
         for id in 0..count {
-            buffers.give_back(id);
+            buffers.lend(id);
         }
         Ok(buffers)
     }
 
-    /// Notes that `len` bytes arrived in buffer `id` and adds it to the end of `chain`.
+    /// The buffer `id` that a completion named, with `len` bytes in it.
+    ///
+    /// # Safety
+    /// The kernel has just handed it over, and it is taken from that completion once.
     #[inline]
-    pub fn append(&mut self, chain: &mut Chain, id: u16, len: u32) {
+    pub unsafe fn received(&self, id: u16, len: u32) -> Filled {
+        let len = (len as usize).min(self.size);
+        Filled { id, bytes: NonNull::slice_from_raw_parts(self.buffer(id), len) }
+    }
+
+    /// Adds a buffer to the end of `chain`.
+    #[inline]
+    pub fn append(&mut self, chain: &mut Chain, filled: Filled) {
+        let (id, len) = filled.end();
         self.links[usize::from(id)] = Link { len, next: NONE };
         if chain.is_empty() {
             chain.first = id;
@@ -110,12 +123,19 @@ impl Buffers {
         let id = chain.first;
         let Link { len, next } = self.links[usize::from(id)];
         chain.first = next;
-        Some(Filled { id, bytes: NonNull::slice_from_raw_parts(self.buffer(id), (len as usize).min(self.size)) })
+        // SAFETY: `append` swallowed the `Filled` of this buffer, and it is off the chain now.
+        Some(unsafe { self.received(id, len) })
     }
 
-    /// Lends buffer `id` to the kernel again.
+    /// Lends a buffer that has been read to the kernel again.
     #[inline]
-    pub fn give_back(&mut self, id: u16) {
+    pub fn give_back(&mut self, filled: Filled) {
+        self.lend(filled.end().0);
+    }
+
+    /// Lends buffer `id` to the kernel.
+    #[inline]
+    fn lend(&mut self, id: u16) {
         let address = self.buffer(id).as_ptr() as u64;
         let mask = self.count - 1;
         // SAFETY: the index is masked by the ring's size, and the kernel does not read entries at or beyond the tail.
@@ -155,25 +175,28 @@ impl Drop for Buffers {
     }
 }
 
-/// A buffer with bytes in it, in our hands until it is given back.
+/// A buffer with bytes in it, in our hands until it is given back. There is one of these per buffer at most, so none is lent while it is
+/// read.
+#[must_use = "a buffer that is not given back is lost"]
 pub(super) struct Filled {
     id: u16,
     bytes: NonNull<[u8]>,
 }
 
 impl Filled {
+    /// Nobody reads it any more: its buffer, and how many bytes are in it.
     #[inline]
-    pub fn id(&self) -> u16 {
-        self.id
+    fn end(self) -> (u16, u32) {
+        (self.id, self.bytes.len() as u32)
     }
 
     /// The bytes received.
     ///
     /// # Safety
-    /// The buffer has not been given back yet, and its `Buffers` still exists.
+    /// Its `Buffers` still exists.
     #[inline]
     pub unsafe fn bytes(&self) -> &[u8] {
-        // SAFETY: between `pop` and `give_back` neither the kernel nor we write to the buffer.
+        // SAFETY: until `give_back` consumes this, neither the kernel nor we write to the buffer.
         unsafe { self.bytes.as_ref() }
     }
 }

@@ -239,7 +239,8 @@ impl Drop for Driver {
     fn drop(&mut self) {
         // Closing a ring ends its operations some time later. What they may still touch is left behind.
         if self.slots.len() == 0 {
-            // SAFETY: no slot, so no receive: nobody uses the buffers any more, and they are not used after this.
+            // SAFETY: a slot is freed only when its receive has completed, so none is under way; `uring`, which is dropped after this, is
+            // asked for nothing more, and the buffers are not used again.
             unsafe { ManuallyDrop::drop(&mut self.buffers) };
         }
         for (_, slot) in self.slots.used() {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use io_uring::cqueue;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::buffers::{Buffers, Chain, GROUP};
+use super::buffers::{Buffers, GROUP};
 use super::token::{Op, Token};
 use super::uring::{TaskRun, Uring};
 
@@ -23,23 +23,22 @@ pub(crate) fn probe() -> Result<TaskRun, Reason> {
     let pair = || socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let (ours, theirs) = pair().map_err(|error| format!("no socket pair: {error}"))?;
     let task_run = uring.task_run();
-    let mut trial = Trial { uring, buffers };
+    let mut trial = Trial { uring, buffers, ended: true };
     let outcome = trial.receives(&ours, &theirs).and_then(|()| trial.sends(&ours, &theirs));
-    // The receive ends when its socket does; only then may the buffers go.
+    // Only when the receive has ended may the buffers go.
     trial.uring.cancel(RECEIVE, Token::core(Op::Ignored));
-    match (outcome, trial.next()) {
-        (Ok(()), Ok(_)) => Ok(task_run),
-        (Err(reason), Ok(_)) => Err(reason),
-        (_, Err(reason)) => {
-            std::mem::forget(trial.buffers);
-            Err(reason)
-        }
+    let ended = trial.receive_ended();
+    if ended.is_err() {
+        std::mem::forget(trial.buffers);
     }
+    outcome.and(ended).map(|()| task_run)
 }
 
 struct Trial {
     uring: Uring,
     buffers: Buffers,
+    /// No receive is with the kernel.
+    ended: bool,
 }
 
 const RECEIVE: Token = Token::core(Op::Receive);
@@ -52,6 +51,9 @@ impl Trial {
         let mut entry = [const { MaybeUninit::uninit() }; 1];
         for _ in 0..2 {
             if let [completion] = self.uring.completions(&mut entry) {
+                if completion.user_data() == RECEIVE.user_data() && !cqueue::more(completion.flags()) {
+                    self.ended = true;
+                }
                 return Ok(completion.clone());
             }
             self.uring
@@ -61,8 +63,17 @@ impl Trial {
         Err("a completion never came".to_owned())
     }
 
+    /// Waits for the last completion of the receive; others may come before it.
+    fn receive_ended(&mut self) -> Result<(), Reason> {
+        while !self.ended {
+            self.next()?;
+        }
+        Ok(())
+    }
+
     /// Two messages arrive, each in a buffer of the group, by one submission.
     fn receives(&mut self, ours: &OwnedFd, theirs: &OwnedFd) -> Result<(), Reason> {
+        self.ended = false;
         self.uring.receive(ours.as_raw_fd(), GROUP, RECEIVE);
         for message in [&b"first"[..], b"second"] {
             rustix::io::write(theirs, message).map_err(|error| format!("cannot write to a socket pair: {error}"))?;
@@ -70,14 +81,11 @@ impl Trial {
             let Some(id) = cqueue::buffer_select(completion.flags()) else {
                 return Err(format!("no multishot receive: {}", io::Error::from_raw_os_error(-completion.result())));
             };
-            let mut chain = Chain::default();
-            self.buffers.append(&mut chain, id, completion.result().max(0) as u32);
-            let same = self.buffers.pop(&mut chain).is_some_and(|filled| {
-                // SAFETY: not given back yet.
-                let same = unsafe { filled.bytes() } == message;
-                self.buffers.give_back(filled.id());
-                same
-            });
+            // SAFETY: this completion hands the buffer over, and it is looked at once.
+            let filled = unsafe { self.buffers.received(id, completion.result().max(0) as u32) };
+            // SAFETY: the buffers are ours.
+            let same = unsafe { filled.bytes() } == message;
+            self.buffers.give_back(filled);
             if !same || !cqueue::more(completion.flags()) {
                 return Err("multishot receive does not work as documented".to_owned());
             }
@@ -97,12 +105,17 @@ impl Trial {
             return Err("a send is not silent when it should be".to_owned());
         }
         let large = vec![0; 8 << 20];
-        // SAFETY: `large` lives beyond the enter that submits it.
+        // SAFETY: `large` lives until the completion has come, and for ever if it does not.
         unsafe { self.uring.send_now(ours.as_raw_fd(), large.as_ptr(), large.len(), RESEND) };
-        let completion = self.next()?;
-        let fell_short = (1..large.len() as i32).contains(&completion.result());
-        if !fell_short || completion.user_data() != RESEND.user_data() {
-            return Err("a send that falls short does not say so".to_owned());
+        let completion = match self.next() {
+            Ok(completion) if completion.user_data() == RESEND.user_data() => completion,
+            other => {
+                std::mem::forget(large);
+                return Err(other.err().unwrap_or_else(|| "a send that falls short does not say so".to_owned()));
+            }
+        };
+        if !(1..large.len() as i32).contains(&completion.result()) {
+            return Err("a send that falls short does not say how far it came".to_owned());
         }
         Ok(())
     }

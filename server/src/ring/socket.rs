@@ -71,9 +71,9 @@ impl Socket for RingSocket {
     #[inline]
     fn read<R>(&mut self, take: impl FnOnce(&[u8]) -> R) -> Option<R> {
         let filled = self.driver.borrow_mut().pop_input(self.index)?;
-        let loan = Loan { driver: &self.driver, filled };
-        // SAFETY: given back when `loan` goes; the driver, which `self` keeps alive, holds the buffers.
-        Some(take(unsafe { loan.filled.bytes() }))
+        let loan = Loan { driver: &self.driver, filled: Some(filled) };
+        // SAFETY: the driver, which `self` keeps alive, holds the buffers.
+        loan.filled.as_ref().map(|filled| take(unsafe { filled.bytes() }))
     }
 
     #[inline]
@@ -133,13 +133,16 @@ impl Socket for RingSocket {
 /// A buffer being read. It goes back even if the reader panics.
 struct Loan<'a> {
     driver: &'a RefCell<Driver>,
-    filled: Filled,
+    /// There until it is dropped.
+    filled: Option<Filled>,
 }
 
 impl Drop for Loan<'_> {
     #[inline]
     fn drop(&mut self) {
-        self.driver.borrow_mut().give_back(&self.filled);
+        if let Some(filled) = self.filled.take() {
+            self.driver.borrow_mut().give_back(filled);
+        }
     }
 }
 

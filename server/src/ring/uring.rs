@@ -156,7 +156,7 @@ impl Uring {
     #[inline]
     pub fn receive(&mut self, fd: RawFd, group: u16, token: Token) {
         let entry = opcode::RecvMulti::new(types::Fd(fd), group).build().user_data(token.user_data());
-        // SAFETY: the kernel writes into the registered buffer group only, which outlives the ring.
+        // SAFETY: the kernel writes into the registered buffer group only, which stays until this has completed.
         unsafe { self.push(&entry) }
     }
 
@@ -167,7 +167,7 @@ impl Uring {
             .build()
             .flags(squeue::Flags::BUFFER_SELECT)
             .user_data(token.user_data());
-        // SAFETY: the kernel writes into the registered buffer group only, which outlives the ring.
+        // SAFETY: the kernel writes into the registered buffer group only, which stays until this has completed.
         unsafe { self.push(&entry) }
     }
 
@@ -216,9 +216,10 @@ impl Uring {
 
     /// Completes `token` after `span`.
     pub fn timer(&mut self, span: Duration, token: Token) {
-        let timespec = Box::new(types::Timespec::from(span));
-        let entry = opcode::Timeout::new(&raw const *timespec).build().user_data(token.user_data());
-        self.timespecs.push(timespec);
+        self.timespecs.push(Box::new(types::Timespec::from(span)));
+        // Taken from the box where it stays: moving a box may end the life of pointers into it.
+        let timespec = self.timespecs.last().map_or(std::ptr::null(), |kept| &raw const **kept);
+        let entry = opcode::Timeout::new(timespec).build().user_data(token.user_data());
         // SAFETY: the kernel copies the timespec when it takes the submission; `timespecs` keeps it until then.
         unsafe { self.push(&entry) }
     }
@@ -255,7 +256,8 @@ impl Uring {
     /// Registers `entries` buffer descriptors at `address` as group `group`.
     ///
     /// # Safety
-    /// The descriptors, and the buffers they will name, outlive this ring.
+    /// The descriptors, and the buffers they will name, stay until every receive of this ring has completed; nobody asks it for one
+    /// afterwards.
     pub unsafe fn register_buffers(&mut self, address: u64, entries: u16, group: u16) -> io::Result<()> {
         // SAFETY: the caller's promise.
         unsafe { self.io.submitter().register_buf_ring_with_flags(address, entries, group, 0) }
@@ -275,18 +277,36 @@ impl Uring {
     }
 }
 
+impl Drop for Uring {
+    /// A registration holds the ring like a descriptor does: only without it does closing the descriptor end the ring.
+    fn drop(&mut self) {
+        if let Some(offset) = self.registered {
+            let mut update = RingUpdate { offset, reserved: 0, data: 0 };
+            update.apply(self.io.as_raw_fd(), UNREGISTER_RING_FDS);
+        }
+    }
+}
+
+/// `struct io_uring_rsrc_update`.
+#[repr(C)]
+struct RingUpdate {
+    offset: u32,
+    reserved: u32,
+    data: u64,
+}
+
+impl RingUpdate {
+    fn apply(&mut self, ring: RawFd, operation: u32) -> bool {
+        // SAFETY: the structure is the one that both operations take, and it outlives the call.
+        unsafe { libc::syscall(libc::SYS_io_uring_register, ring, operation, &raw mut *self, 1) == 1 }
+    }
+}
+
 /// Registers the ring with the calling thread; where that fails, the descriptor does as well.
 fn register_ring(fd: RawFd) -> Option<u32> {
-    /// `struct io_uring_rsrc_update`.
-    #[repr(C)]
-    struct Update {
-        offset: u32,
-        reserved: u32,
-        data: u64,
-    }
-    const IORING_REGISTER_RING_FDS: u32 = 20;
-    let mut update = Update { offset: u32::MAX, reserved: 0, data: fd as u64 };
-    // SAFETY: `update` is the structure the call takes, and it outlives the call.
-    let done = unsafe { libc::syscall(libc::SYS_io_uring_register, fd, IORING_REGISTER_RING_FDS, &raw mut update, 1) };
-    (done == 1).then_some(update.offset)
+    let mut update = RingUpdate { offset: u32::MAX, reserved: 0, data: fd as u64 };
+    update.apply(fd, REGISTER_RING_FDS).then_some(update.offset)
 }
+
+const REGISTER_RING_FDS: u32 = 20;
+const UNREGISTER_RING_FDS: u32 = 21;

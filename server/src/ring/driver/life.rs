@@ -92,7 +92,7 @@ impl Driver {
     /// The task is gone: send what is left, then close; with `abort`, close.
     pub fn close(&mut self, index: u32, abort: bool) {
         while let Some(filled) = self.pop_input(index) {
-            self.give_back(&filled);
+            self.give_back(filled);
         }
         let slot = &mut self.slots[index];
         slot.waker = None;

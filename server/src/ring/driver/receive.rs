@@ -21,8 +21,8 @@ impl Driver {
     }
 
     #[inline]
-    pub fn give_back(&mut self, filled: &Filled) {
-        self.buffers.give_back(filled.id());
+    pub fn give_back(&mut self, filled: Filled) {
+        self.buffers.give_back(filled);
     }
 
     /// Stops or resumes receiving.
@@ -64,16 +64,17 @@ impl Driver {
     #[inline]
     pub(super) fn received(&mut self, token: Token, completion: &cqueue::Entry) {
         let (result, flags) = (completion.result(), completion.flags());
-        let buffer = cqueue::buffer_select(flags);
+        // SAFETY: this completion hands the buffer over, and it is looked at once.
+        let filled = cqueue::buffer_select(flags).map(|id| unsafe { self.buffers.received(id, result.max(0) as u32) });
         let Some(slot) = self.slots.of(token) else {
-            if let Some(id) = buffer {
-                self.buffers.give_back(id);
+            if let Some(filled) = filled {
+                self.buffers.give_back(filled);
             }
             return;
         };
-        if let Some(id) = buffer {
+        if let Some(filled) = filled {
             if result > 0 && !slot.state.has(State::CLOSING) {
-                self.buffers.append(&mut slot.inbox, id, result as u32);
+                self.buffers.append(&mut slot.inbox, filled);
                 if slot.state.has(State::RATIONED) {
                     slot.excuse(Tick::at(self.now));
                     slot.starved = None;
@@ -83,7 +84,7 @@ impl Driver {
                 }
                 slot.wake();
             } else {
-                self.buffers.give_back(id);
+                self.buffers.give_back(filled);
             }
         }
         if !cqueue::more(flags) {
