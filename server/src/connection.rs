@@ -34,7 +34,7 @@ pub struct Timeouts {
     pub head: Duration,
     /// Between requests.
     pub idle: Duration,
-    /// For the peer to make room for an output (at most 64 KiB and one answer).
+    /// For the peer to make room for an output (at most 32 KiB and one answer).
     pub write: Duration,
     /// From a head to the end of its content: then 408.
     pub body: Duration,

@@ -80,7 +80,7 @@ fn socket(address: SocketAddr) -> io::Result<Socket> {
 
 /// Requests are small, and content is only read past. The kernel doubles it for its own overhead.
 const RECEIVE_BUFFER: usize = 64 << 10;
-/// The largest output (64 KiB and one answer) fits, so that a peer that reads at all never blocks us.
+/// The largest output (32 KiB and one answer) fits, so that a peer that reads at all never blocks us.
 const SEND_BUFFER: usize = 128 << 10;
 
 /// Half a second in all: whoever has mistaken the port does not mind, and the kernel needs a few milliseconds.

@@ -41,7 +41,7 @@ use ending::{another_follows, persistence};
 pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.
-pub const OUT_BYTES: usize = 64 * 1024;
+pub const OUT_BYTES: usize = 32 * 1024;
 
 /// The protocol state of one connection. Owns no buffer.
 #[derive(Debug)]

@@ -183,7 +183,7 @@ impl Hub {
     }
 }
 
-/// Larger output buffers are given back to the allocator.
-const OUTPUT_KEPT: usize = 128 << 10;
+/// Larger output buffers are given back to the allocator: answers to some eighty requests at once fit.
+const OUTPUT_KEPT: usize = 16 << 10;
 /// Output buffers kept at rest.
 const POOL: usize = 256;

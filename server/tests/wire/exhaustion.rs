@@ -117,7 +117,7 @@ fn peers_that_never_read_are_bounded_in_memory_and_closed_while_others_are_serve
         });
         let each = (most - before).saturating_sub(SHARED) / GREEDY;
         println!("{engine:?}: {each} bytes for each peer that does not read");
-        assert!(each <= 256 << 10, "{each} bytes for each peer that does not read");
+        assert!(each <= 128 << 10, "{each} bytes for each peer that does not read");
     });
 }
 

@@ -149,7 +149,7 @@ impl Driver {
 
 /// An output buffer's first size: an answer or two. When thousands of connections are answered in one turn, each has one.
 const OUTPUT_START: usize = 512;
-/// Larger output buffers are given back to the allocator.
-const OUTPUT_KEPT: usize = 128 << 10;
+/// Larger output buffers are given back to the allocator: answers to some eighty requests at once fit.
+const OUTPUT_KEPT: usize = 16 << 10;
 /// Output buffers kept at rest.
 const POOL: usize = 256;
