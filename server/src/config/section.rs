@@ -125,8 +125,9 @@ impl<'t, 'i> Section<'t, 'i> {
             if self.taken.iter().any(|taken| taken == key.get_ref()) {
                 continue;
             }
-            let cure = match nearest(key.get_ref(), &self.taken) {
-                Some(known) => format!("no such key, did you mean {}?", self.name(known)),
+            let near = || nearest(key.get_ref(), &self.taken).map(|known| self.name(known));
+            let cure = match elsewhere(key.get_ref()).map(str::to_owned).or_else(near) {
+                Some(known) => format!("no such key, did you mean {known}?"),
                 None => format!("no such key here, only {}", self.taken.join(", ")),
             };
             review.reject(key.span().start, self.name(&quoted_key(key.get_ref())), cure);
@@ -148,6 +149,13 @@ fn scalar(value: &DeValue<'_>) -> Option<String> {
     }
 }
 
+/// Where a key of this name stands, if it stands in another table: `drain-timeout` is the flag's name for `timeouts.drain`.
+fn elsewhere(typed: &str) -> Option<&'static str> {
+    let typed = typed.replace('_', "-").to_lowercase();
+    let name = typed.strip_suffix("-timeout").unwrap_or(&typed);
+    IN_TABLES.iter().find(|path| path.split_once('.').is_some_and(|(_, key)| key == name)).copied()
+}
+
 /// The known key that a mistyped one is closest to, if any is close.
 fn nearest(typed: &str, known: &[&'static str]) -> Option<&'static str> {
     let typed = typed.replace('_', "-").to_lowercase();
@@ -164,6 +172,23 @@ fn quoted_key(key: &str) -> String {
     let bare = key.len() <= 40 && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     if bare && !key.is_empty() { key.to_owned() } else { quoted(key) }
 }
+
+/// The keys of all tables that the file has once.
+const IN_TABLES: &[&str] = &[
+    "timeouts.head",
+    "timeouts.body",
+    "timeouts.idle",
+    "timeouts.write",
+    "timeouts.linger",
+    "timeouts.drain",
+    "http.head-bytes",
+    "http.headers",
+    "http.body-bytes",
+    "http.id-bytes",
+    "bans.strikes",
+    "bans.within",
+    "bans.durations",
+];
 
 /// Below this likeness a suggestion misleads more than it helps (`jaro_winkler("port", "io")` is 0.5).
 const ALIKE: f64 = 0.8;
@@ -190,6 +215,21 @@ mod tests {
         });
         assert_eq!(found[0], Problem::new(Place::Line(2), "max_client", "no such key, did you mean max-clients?"));
         assert_eq!(found[1], Problem::new(Place::Line(3), "why", "no such key here, only a, max-clients, listen"));
+    }
+
+    #[test]
+    fn a_key_of_another_table_is_reported_with_its_table() {
+        let found = problems("drain-timeout = 3\nhead = 5\nid_bytes = 9\n", |section, review| {
+            section.read(review, "listen", str::parse::<String>);
+        });
+        let meant: Vec<_> = found.iter().map(|problem| problem.what.as_str()).collect();
+        let asked = |path| format!("no such key, did you mean {path}?");
+        assert_eq!(meant, [asked("timeouts.drain"), asked("timeouts.head"), asked("http.id-bytes")]);
+        for path in IN_TABLES {
+            let (table, key) = path.split_once('.').unwrap();
+            let read = crate::config::file::parse(&format!("[{table}]\n{key} = []\n")).err().unwrap_or_default();
+            assert!(read.iter().all(|problem| !problem.what.contains("no such key")), "{path}: {read:?}");
+        }
     }
 
     #[test]
