@@ -36,7 +36,9 @@ pub enum ClientIdSourceError {
     /// Not one of the three kinds.
     Kind(String),
     /// `query:` without a name.
-    ParameterName,
+    NoParameter,
+    /// `query:` with a name that nobody can type.
+    ParameterName(String),
     /// `header:` with a name that no header field can have.
     FieldName(String),
 }
@@ -47,8 +49,11 @@ impl fmt::Display for ClientIdSourceError {
             ClientIdSourceError::Kind(text) => {
                 write!(f, "client id source {text:?} is unknown: use query:NAME, header:NAME or peer-ip")
             }
-            ClientIdSourceError::ParameterName => {
+            ClientIdSourceError::NoParameter => {
                 write!(f, "client id source query: lacks the name of the parameter: use e.g. query:clientId")
+            }
+            ClientIdSourceError::ParameterName(name) => {
+                write!(f, "client id source query: has the name {name:?}: leave out the control characters")
             }
             ClientIdSourceError::FieldName(name) => {
                 write!(f, "client id source header:{name} does not name a header field: use e.g. header:X-Api-Key")
@@ -64,7 +69,10 @@ impl FromStr for ClientIdSource {
 
     fn from_str(text: &str) -> Result<ClientIdSource, ClientIdSourceError> {
         match text.split_once(':') {
-            Some(("query", "")) => Err(ClientIdSourceError::ParameterName),
+            Some(("query", "")) => Err(ClientIdSourceError::NoParameter),
+            Some(("query", name)) if name.contains(char::is_control) => {
+                Err(ClientIdSourceError::ParameterName(name.to_owned()))
+            }
             Some(("query", name)) => Ok(ClientIdSource::Query(name.to_owned())),
             Some(("header", name)) if is_token(name.as_bytes()) => Ok(ClientIdSource::Header(name.to_owned())),
             Some(("header", name)) => Err(ClientIdSourceError::FieldName(name.to_owned())),

@@ -4,9 +4,9 @@
 //! tollgate 0.1.0
 //!
 //!   cores      2 of 2 allowed: 0,1
-//!   io         ring: this kernel has every feature it needs
+//!   io         ring: deferred task work, multishot receive and silent sends work here
 //!   limit      5/5s sliding-window: at most 5 in any 5s; a used unit returns at most 0.31ms late
-//!   clients    1M, by query:clientId, in 40 MiB reserved; when full: remember
+//!   clients    1M, by query:clientId, in 30 MiB reserved; when full: remember
 //!   over limit 503, RateLimit headers on
 //!   try        curl -i 'http://127.0.0.1:8080/?clientId=7'
 //!
@@ -87,7 +87,7 @@ impl Screen<'_> {
     fn curl(&self) -> String {
         let url = format!("http://{}/", reachable(self.address));
         match self.client_id {
-            ClientIdSource::Query(name) => format!("curl -i '{url}?{name}=7'"),
+            ClientIdSource::Query(name) => format!("curl -i '{url}?{}=7'", escaped(name)),
             ClientIdSource::Header(name) => format!("curl -i -H '{name}: 7' {url}"),
             ClientIdSource::PeerIp => format!("curl -i {url}"),
         }
@@ -159,6 +159,16 @@ fn about(span: Nanos) -> String {
         (whole, 0) => format!("{whole}{name}"),
         (whole, part) => format!("{whole}.{part:02}{name}"),
     }
+}
+
+/// A parameter's name as it stands in a URL between a shell's quotes.
+fn escaped(name: &str) -> String {
+    let escape = |byte: u8| match byte {
+        b'-' | b'.' | b'_' | b'~' => char::from(byte).to_string(),
+        _ if byte.is_ascii_alphanumeric() => char::from(byte).to_string(),
+        _ => format!("%{byte:02X}"),
+    };
+    name.bytes().map(escape).collect()
 }
 
 /// An address that a local client can connect to.
@@ -275,6 +285,8 @@ mod tests {
             Screen { address: address.parse().unwrap(), ..screen(&config) }.curl()
         };
         assert_eq!(curl(ClientIdSource::PeerIp, "[::]:80"), "curl -i http://[::1]:80/");
+        let odd = ClientIdSource::Query("it's a&b".to_owned());
+        assert_eq!(curl(odd, "192.0.2.1:80"), "curl -i 'http://192.0.2.1:80/?it%27s%20a%26b=7'");
         let key = ClientIdSource::Header("X-Api-Key".to_owned());
         assert_eq!(curl(key, "192.0.2.1:80"), "curl -i -H 'X-Api-Key: 7' http://192.0.2.1:80/");
     }

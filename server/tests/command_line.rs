@@ -60,6 +60,8 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--max-clients", "4000M"], "tollgate: --max-clients 4000M: needs "),
     (&["--when-full", "panic"], "`panic` is no rule for a full table"),
     (&["--client-id", "cookie:id"], "use query:NAME, header:NAME or peer-ip"),
+    (&["--client-id", "query:a\r\nX: y"], "leave out the control characters"),
+    (&["--limit", "5/5s,burst=3,burst=40"], "burst is given twice: drop one of them"),
     (&["--limited-status", "500"], "429 or 503"),
     (&["--ratelimit-headers", "maybe"], "write on or off"),
     (&["--listen", "8080"], "not an address: write IP:PORT"),

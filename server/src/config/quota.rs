@@ -31,6 +31,8 @@ pub struct TypedQuota {
 pub enum TypedQuotaError {
     /// An option that does not exist.
     UnknownOption(String),
+    /// An option that is there already: which of the two is meant?
+    Twice(&'static str),
     /// The burst is not a number.
     Burst(UnitError),
     /// The delay is not a duration.
@@ -71,15 +73,23 @@ impl FromStr for TypedQuota {
         let mut parts = text.split(',').map(str::trim);
         let mut typed = TypedQuota { text: parts.next().unwrap_or_default().to_owned(), ..TypedQuota::default() };
         for part in parts {
-            match part.split_once('=') {
-                None if part == "shadow" => typed.shadow = true,
+            let (name, known) = match part.split_once('=') {
+                None if part == "shadow" => ("shadow", std::mem::replace(&mut typed.shadow, true)),
                 None => match part.parse() {
-                    Ok(algorithm) => typed.algorithm = Some(algorithm),
+                    Ok(algorithm) => ("an algorithm", typed.algorithm.replace(algorithm).is_some()),
                     Err(_) => return Err(TypedQuotaError::UnknownOption(part.to_owned())),
                 },
-                Some(("burst", n)) => typed.burst = Some(burst(n).map_err(TypedQuotaError::Burst)?),
-                Some(("max-delay", t)) => typed.max_delay = Some(max_delay(t).map_err(TypedQuotaError::MaxDelay)?),
+                Some(("burst", n)) => {
+                    ("burst", typed.burst.replace(burst(n).map_err(TypedQuotaError::Burst)?).is_some())
+                }
+                Some(("max-delay", t)) => {
+                    let delay = max_delay(t).map_err(TypedQuotaError::MaxDelay)?;
+                    ("max-delay", typed.max_delay.replace(delay).is_some())
+                }
                 Some(_) => return Err(TypedQuotaError::UnknownOption(part.to_owned())),
+            };
+            if known {
+                return Err(TypedQuotaError::Twice(name));
             }
         }
         Ok(typed)
@@ -115,6 +125,7 @@ impl fmt::Display for TypedQuotaError {
                     algorithms.join(", ")
                 )
             }
+            TypedQuotaError::Twice(name) => write!(f, "{name} is given twice: drop one of them"),
             TypedQuotaError::Burst(error) => write!(f, "burst: {error}"),
             TypedQuotaError::MaxDelay(error) => write!(f, "max-delay: {error}"),
         }
@@ -164,6 +175,14 @@ mod tests {
         {
             let quota = meant(text);
             assert_eq!(meant(&TypedQuota::from(quota).to_string()), quota, "{text}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_is_given_twice_is_refused() {
+        for options in ["token-bucket,fixed-window", "burst=3,burst=40", "shadow,shadow", "max-delay=1s,max-delay=1s"] {
+            let error = format!("5/5s,{options}").parse::<TypedQuota>().unwrap_err();
+            assert!(error.to_string().ends_with("is given twice: drop one of them"), "{error}");
         }
     }
 
