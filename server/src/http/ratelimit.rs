@@ -26,6 +26,9 @@ pub struct RateLimitFields {
 impl RateLimitFields {
     /// Appends the fields of an allowed request.
     ///
+    /// A full token bucket holds more than its quota, and a client that read `r=19` beside `q=10;w=1` would have to take one of them for a
+    /// mistake; so no more than the quota is announced, which is true as well.
+    ///
     /// What the resolution of an algorithm adds to `reset_after` (for 5 per 5 s, a third of a millisecond) is no reason to announce a second more:
     /// `t` is a forecast, while `Retry-After` is a promise and is not treated like this.
     #[inline]
@@ -40,7 +43,8 @@ impl RateLimitFields {
         if self.append_policy(out, quotas) {
             let resolution = self.resolutions.get(usize::from(index)).copied().unwrap_or_default();
             let until = reset_after.saturating_sub(resolution).as_secs_ceil();
-            append_standing(out, index, remaining, until);
+            let quota = quotas.get(usize::from(index)).map_or(u32::MAX, Quota::limit);
+            append_standing(out, index, remaining.min(quota), until);
         }
     }
 

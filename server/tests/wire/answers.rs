@@ -246,3 +246,15 @@ fn answers_tell_the_time_of_day() {
         assert!(peer.answer().field("Date").is_some());
     });
 }
+
+/// RateLimit-Policy says `q=10`; a fuller bucket behind it would read like a mistake.
+#[test]
+fn no_more_than_the_quota_is_announced_as_remaining() {
+    on_both_engines(|engine| {
+        let server = Server::start(engine, "--limit 10/1h,token-bucket,burst=20");
+        let mut peer = server.connect();
+        let announced: Vec<_> = (0..20).map(|_| peer.get("7").remaining()).collect();
+        let meant: Vec<_> = (0..20).rev().map(|left| Some(left.min(10))).collect();
+        assert_eq!(announced, meant);
+    });
+}
