@@ -1,7 +1,7 @@
 //! The one place in the server that reads the OS clock.
 //!
-//! Everything else takes `now: Nanos` as an argument: the driver reads the clock once per batch of completions and every
-//! connection of the batch uses that reading. Monotonic time only decides limits and deadlines; wall-clock time is for the
+//! Everything else takes `now: Nanos` as an argument. The ring's driver reads the clock once per batch of completions, and every connection
+//! of the batch uses that reading; the streams read it once per receive; both read it once more to set a timer. Monotonic time only decides limits and deadlines; wall-clock time is for the
 //! `Date` header alone, so a stepped clock never blocks or frees a client.
 
 #![allow(clippy::disallowed_methods, reason = "this is clock.rs")]
