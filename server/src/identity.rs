@@ -213,3 +213,17 @@ pub fn with_peer_id<T>(peer: IpAddr, then: impl FnOnce(&[u8]) -> T) -> T {
 
 /// Four groups, `::` and `/64` take at most 24.
 const PEER_ID_BYTES: usize = 48;
+
+#[cfg(test)]
+mod tests {
+    use super::with_peer_id;
+
+    #[test]
+    fn ipv6_peers_of_one_network_are_one_client_and_those_of_two_are_two() {
+        let id = |address: &str| with_peer_id(address.parse().expect("an address"), <[u8]>::to_vec);
+        assert_eq!(id("2001:db8:1:2::1"), id("2001:db8:1:2:ffff:ffff:ffff:ffff"));
+        assert_ne!(id("2001:db8:1:2::1"), id("2001:db8:1:3::1"));
+        assert_eq!(id("::ffff:192.0.2.7"), id("192.0.2.7"));
+        assert_ne!(id("192.0.2.7"), id("192.0.2.8"));
+    }
+}

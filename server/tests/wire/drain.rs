@@ -179,6 +179,16 @@ fn under_load_every_request_that_was_sent_is_answered_or_never_read() {
 }
 
 #[test]
+#[ignore = "takes two minutes; run it after a change to the drain"]
+fn fifty_drains_under_load() {
+    for engine in Engine::ALL {
+        for cycle in 0..50 {
+            drain_under_load(engine, 50 + cycle * 7);
+        }
+    }
+}
+
+#[test]
 fn a_second_signal_stops_at_once() {
     on_both_engines(|engine| {
         let mut server = Server::start(engine, &format!("{OPEN} --drain-timeout 1h"));

@@ -1,5 +1,6 @@
 //! Peers that are slow, rude, many or gone: each gets what it is due by its deadline, and nobody else notices.
 
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -206,3 +207,16 @@ fn a_process_that_was_stopped_for_a_while_goes_on_within_its_limits() {
         assert!(waiting.iter_mut().all(|peer| peer.answer().status == 200));
     });
 }
+
+/// Packets are lost in a network of the script's own, so that nobody else notices. Where no such network may be made, it says so.
+#[test]
+fn peers_that_vanish_cost_no_descriptor_for_longer_than_their_deadline() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/scripts/vanished_peers.sh");
+    let run = Command::new(script).arg(env!("CARGO_BIN_EXE_tollgate")).output().expect("bash");
+    let said = String::from_utf8_lossy(&run.stdout);
+    println!("{said}");
+    assert!(matches!(run.status.code(), Some(0 | SKIPPED)), "{said}{}", String::from_utf8_lossy(&run.stderr));
+}
+
+/// What a script exits with that may not do what it has to.
+const SKIPPED: i32 = 77;

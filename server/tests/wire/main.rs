@@ -12,6 +12,29 @@
 //! | `drain` | signals: nothing that was read goes unanswered |
 //! | `start_up` | why it does not start, in one line |
 //!
+//! What can go wrong, and where it is seen not to:
+//!
+//! | fault | test |
+//! |---|---|
+//! | killed under load (`kill -9`) | `drain::killed_under_load_it_starts_again_on_the_same_port_at_once` |
+//! | told to stop under load | `drain::under_load_every_request_that_was_sent_is_answered_or_never_read`, `drain::fifty_drains_under_load` (ignored: long) |
+//! | told to stop with connections in the accept queue | `drain::connections_in_the_accept_queue_are_served` |
+//! | told to stop while peers do not finish | `drain::the_drain_timeout_ends_the_wait_for_those_who_do_not_finish`, `drain::a_second_signal_stops_at_once` |
+//! | out of descriptors | `exhaustion::out_of_descriptors_it_waits_without_spinning_and_recovers_by_itself` |
+//! | too many connections | `exhaustion::beyond_the_connection_cap_newcomers_wait_their_turn` |
+//! | a flood of made-up ids | `exhaustion::a_flood_of_new_ids_takes_no_memory_and_frees_nobody` |
+//! | a flood of requests on hundreds of connections | `overload::a_flood_on_hundreds_of_connections_leaves_everybody_a_share` |
+//! | the wall clock is stepped | nothing to see: only `Date` reads it, and `clippy.toml` keeps it so |
+//! | the process is stopped and continued | `hostile::a_process_that_was_stopped_for_a_while_goes_on_within_its_limits` |
+//! | peers that read slowly, or never | `exhaustion::a_peer_that_reads_slowly_gets_every_answer`, `exhaustion::peers_that_never_read_are_bounded_in_memory_and_closed_while_others_are_served` |
+//! | slow heads, bodies, silence | `hostile::slowloris_is_shown_the_door_while_others_are_served`, `hostile::content_that_does_not_come_gets_408_or_the_end_if_it_was_answered`, `hostile::idle_connections_are_closed_without_a_word_and_busy_ones_are_not` |
+//! | peers that vanish without FIN or RST | `hostile::peers_that_vanish_cost_no_descriptor_for_longer_than_their_deadline` (with a network namespace) |
+//! | RST and FIN at any byte | `hostile::resets_at_any_byte_leave_nothing_behind`, `pipelining::requests_cut_short_by_a_half_close_get_400_and_the_end` |
+//! | a core panics at start, or spins | in the crate: `connection::tests`, `watch::tests`; a core that dies while it serves is not provoked from outside |
+//! | no io_uring, little memory to lock, few descriptors | `start_up::io_uring_that_is_blocked_by_seccomp`, `start_up::too_little_memory_that_may_be_locked`, `start_up::too_few_descriptors` |
+//! | the port is taken, the flags are wrong | `start_up::a_port_that_a_second_tollgate_listens_on`, `tests/command_line.rs` |
+//! | thousands of connections at once | `hostile::two_thousand_connections_at_once_are_all_served` |
+//!
 //! No test sleeps for a time that it hopes to be long enough: each waits for what must happen, with one deadline for all.
 
 mod answers;
