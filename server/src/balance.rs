@@ -24,19 +24,19 @@ use crossbeam::utils::CachePadded;
 /// The loads and inboxes of all cores. Touched when a connection comes or goes, never per request.
 #[derive(Debug)]
 pub(crate) struct Balance {
-    cores: Vec<CachePadded<Place>>,
+    cores: Vec<CachePadded<Share>>,
 }
 
 #[derive(Debug)]
-struct Place {
+struct Share {
     load: AtomicUsize,
     inbox: ArrayQueue<OwnedFd>,
 }
 
 impl Balance {
     pub fn new(cores: usize) -> Balance {
-        let place = || CachePadded::new(Place { load: AtomicUsize::new(0), inbox: ArrayQueue::new(INBOX) });
-        Balance { cores: (0..cores).map(|_| place()).collect() }
+        let share = || CachePadded::new(Share { load: AtomicUsize::new(0), inbox: ArrayQueue::new(INBOX) });
+        Balance { cores: (0..cores).map(|_| share()).collect() }
     }
 
     /// Counts a connection of `core` in.

@@ -46,7 +46,7 @@ pub const OUT_BYTES: usize = 32 * 1024;
 /// The protocol state of one connection. Owns no buffer.
 #[derive(Debug)]
 pub struct Session {
-    phase: Phase,
+    stage: Stage,
     peer: Peer,
     draining: bool,
     begun: Begun,
@@ -63,7 +63,7 @@ enum Begun {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+enum Stage {
     Head(HeadScan),
     Content {
         body: Body,
@@ -99,7 +99,7 @@ impl Session {
     /// A session with a peer; its address is needed only if [`Service::needs_peer`].
     pub fn new(peer: Option<IpAddr>) -> Session {
         Session {
-            phase: Phase::Head(HeadScan::default()),
+            stage: Stage::Head(HeadScan::default()),
             peer: peer.map_or(Peer::Unknown, Peer::Address),
             draining: false,
             begun: Begun::Nothing,
@@ -115,8 +115,8 @@ impl Session {
                 break Next::Flush;
             }
             let rest = &input[consumed..];
-            let step = match &mut self.phase {
-                Phase::Head(scan) => match Request::receive(scan, rest, service.limits(), service.client_field()) {
+            let step = match &mut self.stage {
+                Stage::Head(scan) => match Request::receive(scan, rest, service.limits(), service.client_field()) {
                     Progress::Request { request, consumed: head } => {
                         consumed += head;
                         self.on_request(&request, &input[consumed..], now, service, out)
@@ -131,8 +131,8 @@ impl Session {
                         Some(self.close(CloseReason::Rejected(reject)))
                     }
                 },
-                Phase::Content { .. } => self.on_content(rest, &mut consumed, service, out),
-                Phase::Held(held) => {
+                Stage::Content { .. } => self.on_content(rest, &mut consumed, service, out),
+                Stage::Held(held) => {
                     let held = *held;
                     if now < held.release {
                         Some(Next::Wait(held.release.saturating_sub(now)))
@@ -140,7 +140,7 @@ impl Session {
                         self.answer(&held, rest, service, out)
                     }
                 }
-                Phase::Closed(reason) => Some(Next::Linger(*reason)),
+                Stage::Closed(reason) => Some(Next::Linger(*reason)),
             };
             if let Some(next) = step {
                 break next;
@@ -149,8 +149,8 @@ impl Session {
         if matches!(next, Next::Close(_) | Next::Linger(_)) {
             consumed = input.len();
         }
-        self.begun = match self.phase {
-            Phase::Head(_) if consumed < input.len() => Begun::Head { head_only: is_head(&input[consumed..]) },
+        self.begun = match self.stage {
+            Stage::Head(_) if consumed < input.len() => Begun::Head { head_only: is_head(&input[consumed..]) },
             _ => Begun::Nothing,
         };
         Turn { consumed, next }
@@ -158,7 +158,7 @@ impl Session {
 
     /// The peer will send nothing more, and [`Session::on_bytes`] has been given everything it sent and said [`Next::Read`].
     pub fn on_eof(&mut self, now: Nanos, service: &Service, out: &mut Vec<u8>) -> Next {
-        if let Phase::Held(held) = self.phase {
+        if let Stage::Held(held) = self.stage {
             return Next::Wait(held.release.saturating_sub(now));
         }
         self.give_up(Reject::Incomplete, CloseReason::PeerDone, service, out)
@@ -171,10 +171,10 @@ impl Session {
 
     /// What the peer owes.
     pub fn waiting(&self) -> Waiting {
-        match self.phase {
-            Phase::Content { .. } => Waiting::Body,
-            Phase::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
-            Phase::Head(_) | Phase::Held(_) | Phase::Closed(_) => Waiting::NextRequest,
+        match self.stage {
+            Stage::Content { .. } => Waiting::Body,
+            Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
+            Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
         }
     }
 
@@ -183,7 +183,7 @@ impl Session {
         self.draining = true;
     }
 
-    /// Judges a request, `rest` being what has arrived after its head. `None`: go on with the next phase.
+    /// Judges a request, `rest` being what has arrived after its head. `None`: go on with the next stage.
     #[inline]
     fn on_request(
         &mut self,
@@ -202,10 +202,10 @@ impl Session {
                 let held = Held { key, decision, release: now.saturating_add(delay), persistence, head_only };
                 match body {
                     None if delay == Nanos::ZERO => return self.answer(&held, rest, service, out),
-                    None => self.phase = Phase::Held(held),
+                    None => self.stage = Stage::Held(held),
                     Some(body) => {
-                        self.phase =
-                            Phase::Content { body, after: After::Answer(held), continue_due: waits_for_continue }
+                        self.stage =
+                            Stage::Content { body, after: After::Answer(held), continue_due: waits_for_continue }
                     }
                 }
                 None
@@ -228,7 +228,7 @@ impl Session {
 
     /// Passes over content and does what is due after it.
     fn on_content(&mut self, rest: &[u8], consumed: &mut usize, service: &Service, out: &mut Vec<u8>) -> Option<Next> {
-        let Phase::Content { body, after, continue_due } = &mut self.phase else {
+        let Stage::Content { body, after, continue_due } = &mut self.stage else {
             return None;
         };
         match (body.advance(rest), *after) {
@@ -241,9 +241,9 @@ impl Session {
             }
             (Ok(Passed::Ended(length)), after) => {
                 *consumed += length;
-                self.phase = match after {
-                    After::Answer(held) => Phase::Held(held),
-                    After::NextRequest => Phase::Head(HeadScan::default()),
+                self.stage = match after {
+                    After::Answer(held) => Stage::Held(held),
+                    After::NextRequest => Stage::Head(HeadScan::default()),
                 };
                 None
             }
@@ -264,21 +264,21 @@ impl Session {
         self.after_answer(persistence, None, rest)
     }
 
-    /// The next phase after an answer that said `persistence`, with `body` still to be passed over.
+    /// The next stage after an answer that said `persistence`, with `body` still to be passed over.
     #[inline]
     fn after_answer(&mut self, persistence: Persistence, body: Option<Body>, rest: &[u8]) -> Option<Next> {
         match (persistence, body) {
             (Persistence::Close(reason), None) if rest.is_empty() => {
-                self.phase = Phase::Closed(reason);
+                self.stage = Stage::Closed(reason);
                 Some(Next::Close(reason))
             }
             (Persistence::Close(reason), _) => Some(self.close(reason)),
             (_, None) => {
-                self.phase = Phase::Head(HeadScan::default());
+                self.stage = Stage::Head(HeadScan::default());
                 None
             }
             (_, Some(body)) => {
-                self.phase = Phase::Content { body, after: After::NextRequest, continue_due: false };
+                self.stage = Stage::Content { body, after: After::NextRequest, continue_due: false };
                 None
             }
         }
@@ -303,26 +303,26 @@ impl Session {
 
     /// Closes while the peer may still be sending.
     fn close(&mut self, reason: CloseReason) -> Next {
-        self.phase = Phase::Closed(reason);
+        self.stage = Stage::Closed(reason);
         Next::Linger(reason)
     }
 
     /// Ends a connection whose peer will not complete what it began, with an answer if one is owed.
     fn give_up(&mut self, reject: Reject, idle: CloseReason, service: &Service, out: &mut Vec<u8>) -> Next {
-        let (owed, reason) = match (self.phase, self.begun) {
-            (Phase::Head(_), Begun::Nothing) => (None, idle),
-            (Phase::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
-            (Phase::Content { after, .. }, _) => match after {
+        let (owed, reason) = match (self.stage, self.begun) {
+            (Stage::Head(_), Begun::Nothing) => (None, idle),
+            (Stage::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
+            (Stage::Content { after, .. }, _) => match after {
                 After::Answer(held) => (Some(held.head_only), CloseReason::Rejected(reject)),
                 After::NextRequest => (None, CloseReason::Rejected(reject)),
             },
-            (Phase::Held(_), _) => return Next::Wait(Nanos::ZERO),
-            (Phase::Closed(reason), _) => (None, reason),
+            (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),
+            (Stage::Closed(reason), _) => (None, reason),
         };
         if let Some(head_only) = owed {
             service.answers().reject(out, reject, head_only);
         }
-        self.phase = Phase::Closed(reason);
+        self.stage = Stage::Closed(reason);
         Next::Close(reason)
     }
 }

@@ -38,20 +38,20 @@ struct Member {
     draining: bool,
 }
 
-/// A connection's place in the hub. The generation tells it from the next one in the same place.
+/// A connection's seat in the hub. The generation tells it from the next one in the same seat.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Seat {
     index: u32,
     generation: u32,
 }
 
-impl Place {
+impl Seat {
     fn id(self) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.index)
     }
 
-    fn from_id(id: u64) -> Place {
-        Place { index: id as u32, generation: (id >> 32) as u32 }
+    fn from_id(id: u64) -> Seat {
+        Seat { index: id as u32, generation: (id >> 32) as u32 }
     }
 }
 
@@ -73,7 +73,7 @@ impl Hub {
         }
     }
 
-    pub fn join(&mut self) -> Place {
+    pub fn join(&mut self) -> Seat {
         self.control.balance().opened(self.core);
         let index = self.free.pop().unwrap_or_else(|| {
             self.members.push(Member::default());
@@ -82,14 +82,14 @@ impl Hub {
         let member = &mut self.members[index];
         let generation = member.generation.wrapping_add(1);
         *member = Member { generation, used: true, draining: self.draining, ..Member::default() };
-        Place { index: index as u32, generation }
+        Seat { index: index as u32, generation }
     }
 
-    pub fn leave(&mut self, place: Place) {
-        if let Some(member) = self.member(place) {
+    pub fn leave(&mut self, seat: Seat) {
+        if let Some(member) = self.member(seat) {
             member.used = false;
             member.waker = None;
-            self.free.push(place.index as usize);
+            self.free.push(seat.index as usize);
             self.control.balance().closed(self.core);
         }
     }
@@ -99,17 +99,17 @@ impl Hub {
         self.members.len() - self.free.len()
     }
 
-    pub fn set_deadline(&mut self, place: Place, at: Nanos) {
+    pub fn set_deadline(&mut self, seat: Seat, at: Nanos) {
         let Hub { members, wheel, .. } = self;
-        let member = &mut members[place.index as usize];
+        let member = &mut members[seat.index as usize];
         // That the last one has passed is no news any more.
         member.expired = false;
-        wheel.set(&mut member.deadline, Tick::after(at), place.id());
+        wheel.set(&mut member.deadline, Tick::after(at), seat.id());
     }
 
     /// What the connection has not been told; if nothing, `waker` is told when there is something.
-    pub fn news(&mut self, place: Place, waker: &Waker) -> Option<Event> {
-        let member = &mut self.members[place.index as usize];
+    pub fn news(&mut self, seat: Seat, waker: &Waker) -> Option<Event> {
+        let member = &mut self.members[seat.index as usize];
         for (news, event) in [
             (&mut member.woken, Event::Woken),
             (&mut member.draining, Event::Draining),
@@ -126,8 +126,8 @@ impl Hub {
     }
 
     /// A connection's own timer went off.
-    pub fn wake(&mut self, place: Place) {
-        if let Some(member) = self.member(place) {
+    pub fn wake(&mut self, seat: Seat) {
+        if let Some(member) = self.member(seat) {
             member.woken = true;
             if let Some(waker) = &member.waker {
                 waker.wake_by_ref();
@@ -142,9 +142,9 @@ impl Hub {
         self.wheel.advance(Tick::at(self.now), &mut expired);
         for (tick, id) in expired.drain(..) {
             let Hub { members, wheel, .. } = self;
-            let place = Place::from_id(id);
-            let member = &mut members[place.index as usize];
-            if member.used && member.generation == place.generation && wheel.fired(&mut member.deadline, tick, id) {
+            let seat = Seat::from_id(id);
+            let member = &mut members[seat.index as usize];
+            if member.used && member.generation == seat.generation && wheel.fired(&mut member.deadline, tick, id) {
                 member.expired = true;
                 if let Some(waker) = &member.waker {
                     waker.wake_by_ref();
@@ -177,9 +177,9 @@ impl Hub {
         }
     }
 
-    fn member(&mut self, place: Place) -> Option<&mut Member> {
-        let member = self.members.get_mut(place.index as usize)?;
-        (member.used && member.generation == place.generation).then_some(member)
+    fn member(&mut self, seat: Seat) -> Option<&mut Member> {
+        let member = self.members.get_mut(seat.index as usize)?;
+        (member.used && member.generation == seat.generation).then_some(member)
     }
 }
 

@@ -13,7 +13,7 @@ use futures_lite::{AsyncRead, AsyncWrite, future};
 use glommio::net::TcpStream;
 use tollgate_limiter::Nanos;
 
-use super::hub::{Hub, Place};
+use super::hub::{Hub, Seat};
 use crate::socket::{Event, Socket};
 
 /// A socket on glommio's reactor.
@@ -21,7 +21,7 @@ pub(crate) struct StreamSocket {
     hub: Rc<RefCell<Hub>>,
     /// Where every connection of the core reads to: whoever reads takes it all before anybody else runs.
     scratch: Rc<RefCell<Box<[u8]>>>,
-    place: Place,
+    seat: Seat,
     /// `None` once it has been handed on by `drop`.
     stream: Option<TcpStream>,
     output: Vec<u8>,
@@ -41,11 +41,11 @@ pub(crate) struct StreamSocket {
 
 impl StreamSocket {
     pub(super) fn new(hub: Rc<RefCell<Hub>>, scratch: Rc<RefCell<Box<[u8]>>>, stream: TcpStream) -> StreamSocket {
-        let place = hub.borrow_mut().join();
+        let seat = hub.borrow_mut().join();
         StreamSocket {
             hub,
             scratch,
-            place,
+            seat,
             stream: Some(stream),
             output: Vec::new(),
             sent: 0,
@@ -97,7 +97,7 @@ impl StreamSocket {
                 Poll::Pending => self.in_a_row = 0,
             }
         }
-        match self.hub.borrow_mut().news(self.place, cx.waker()) {
+        match self.hub.borrow_mut().news(self.seat, cx.waker()) {
             Some(event) => Poll::Ready(event),
             None => Poll::Pending,
         }
@@ -167,17 +167,17 @@ impl Socket for StreamSocket {
     }
 
     fn deadline(&mut self, at: Nanos) {
-        self.hub.borrow_mut().set_deadline(self.place, at);
+        self.hub.borrow_mut().set_deadline(self.seat, at);
     }
 
     fn sleep_until(&mut self, at: Nanos) {
-        let (hub, place) = (Rc::clone(&self.hub), self.place);
+        let (hub, seat) = (Rc::clone(&self.hub), self.seat);
         let span = Duration::from(at.saturating_sub(hub.borrow().clock.now()));
         glommio::spawn_local(async move {
             glommio::timer::sleep(span).await;
             let mut hub = hub.borrow_mut();
             hub.now = hub.clock.now();
-            hub.wake(place);
+            hub.wake(seat);
         })
         .detach();
     }
@@ -204,12 +204,12 @@ impl Socket for StreamSocket {
 
 impl Drop for StreamSocket {
     fn drop(&mut self) {
-        let (hub, place) = (Rc::clone(&self.hub), self.place);
+        let (hub, seat) = (Rc::clone(&self.hub), self.seat);
         let Some(mut stream) = self.stream.take() else { return };
         let (output, mut sent) = (std::mem::take(&mut self.output), self.sent);
         if output.is_empty() || self.aborted || self.failed {
             drop(stream);
-            return hub.borrow_mut().leave(place);
+            return hub.borrow_mut().leave(seat);
         }
         glommio::spawn_local(async move {
             let patience = Duration::from(hub.borrow().write_timeout);
@@ -217,7 +217,7 @@ impl Drop for StreamSocket {
             // Whether it was sent, failed or took too long, there is nobody left to tell.
             future::or(async { drop(written.await) }, glommio::timer::sleep(patience)).await;
             drop(stream);
-            hub.borrow_mut().leave(place);
+            hub.borrow_mut().leave(seat);
         })
         .detach();
     }
