@@ -1,6 +1,6 @@
 //! Is every core still turning? A watchdog that only looks.
 //!
-//! Each core counts its turns; the main thread looks once a second. A core whose count stands still *while its thread burns CPU* is stuck in
+//! Each core counts its turns; the main thread looks twice a second. A core whose count stands still *while its thread burns CPU* is stuck in
 //! a loop, and the process ends with a line that says so, like one whose core panicked. Time on the wall proves nothing, because a stopped
 //! or starved process makes no turns either; so the thread's own CPU time decides. A core that sleeps burns none.
 //!
@@ -65,9 +65,9 @@ fn cpu_time(thread: i32) -> Option<Duration> {
 
 /// A turn takes microseconds, under a flood tens of milliseconds, and without optimisation up to a second. A false alarm ends everybody's
 /// connections.
-const STUCK: Duration = Duration::from_secs(3);
-/// How often to look; with [`STUCK`] this finds a stuck core within five seconds.
-pub(crate) const EVERY: Duration = Duration::from_secs(1);
+const STUCK: Duration = Duration::from_millis(1_500);
+/// How often to look; with [`STUCK`] this finds a stuck core within two seconds.
+pub(crate) const EVERY: Duration = Duration::from_millis(500);
 
 #[cfg(test)]
 mod tests {

@@ -17,7 +17,7 @@
 //! | fault | test |
 //! |---|---|
 //! | killed under load (`kill -9`) | `drain::killed_under_load_it_starts_again_on_the_same_port_at_once` |
-//! | told to stop under load | `drain::under_load_every_request_that_was_sent_is_answered_or_never_read`, `drain::fifty_drains_under_load` (ignored: long) |
+//! | told to stop under load | `drain::under_load_every_request_that_was_sent_is_answered_or_never_read`, fifty times |
 //! | told to stop with connections in the accept queue | `drain::connections_in_the_accept_queue_are_served` |
 //! | told to stop while peers do not finish | `drain::the_drain_timeout_ends_the_wait_for_those_who_do_not_finish`, `drain::a_second_signal_stops_at_once` |
 //! | out of descriptors | `exhaustion::out_of_descriptors_it_waits_without_spinning_and_recovers_by_itself` |
