@@ -1,0 +1,169 @@
+//! Carries a plan out: threads with a poll each, and one that merges what they measure.
+
+mod collect;
+mod connect;
+mod connection;
+mod control;
+mod health;
+mod pause;
+mod publish;
+mod settings;
+mod worker;
+
+use std::io;
+use std::thread;
+
+use crossbeam::channel;
+
+pub use collect::Interval;
+pub use control::{Control, Stage};
+pub use settings::{Classes, Close, EngineSettings, Wait};
+
+use crate::plan::Plan;
+use crate::summary::{Health, Served};
+use crate::{Clock, Nanos, Outcome, Record};
+use collect::Collector;
+use publish::Publisher;
+use worker::Worker;
+
+/// A request and what became of it, as an [`Observer`] sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Exchange {
+    /// Its number in the plan.
+    pub n: u64,
+    /// Its client.
+    pub id: u32,
+    /// The connection that it went over, counted within its thread; [`u32::MAX`] if it was never sent.
+    pub connection: u32,
+    /// When it was to be sent. In a closed loop, when it was.
+    pub due: Nanos,
+    /// When it was handed to the kernel: just before.
+    pub sent: Nanos,
+    /// When the whole answer had been read: just after. Or when the request ended otherwise.
+    pub done: Nanos,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The answer's status.
+    pub status: Option<u16>,
+}
+
+/// Sees every exchange of one thread, on that thread: what it does there, the measurement pays for.
+pub trait Observer: Send {
+    /// A request has ended.
+    fn exchange(&mut self, exchange: &Exchange);
+}
+
+/// Nobody looks.
+impl Observer for () {
+    fn exchange(&mut self, _: &Exchange) {}
+}
+
+/// A plan that was carried out.
+#[derive(Clone, Debug)]
+pub struct Run {
+    /// From the start to the end of the plan; where that has none, to the last request.
+    pub duration: Nanos,
+    /// Whether it was stopped before the plan was at its end.
+    pub interrupted: bool,
+    /// Requests that the schedule asked for in that time; none in a closed loop.
+    pub offered: Option<u64>,
+    /// All that was measured.
+    pub total: Record,
+    /// What each simulated client got; empty if they are too many to count.
+    pub clients: Vec<Served>,
+    /// How the generator fared.
+    pub health: Health,
+}
+
+/// Carries `plan` out. `on_interval` is called on this thread, once an interval, with what all threads measured in it.
+///
+/// # Errors
+///
+/// When the kernel gives no thread, no poll, or takes one away. A server that can't be reached is no error: its requests end as refused.
+pub fn run(
+    plan: &Plan,
+    settings: &EngineSettings,
+    control: &Control,
+    on_interval: impl FnMut(&Interval),
+) -> io::Result<Run> {
+    observed(plan, settings, control, |_| (), on_interval).map(|(run, _)| run)
+}
+
+/// [`run`], with an observer for each thread.
+///
+/// # Errors
+///
+/// As [`run`].
+pub fn observed<O: Observer>(
+    plan: &Plan,
+    settings: &EngineSettings,
+    control: &Control,
+    observer: impl Fn(u32) -> O,
+    on_interval: impl FnMut(&Interval),
+) -> io::Result<(Run, Vec<O>)> {
+    let load_at_start = health::busy_cpus().unwrap_or(0.0);
+    let cpus = if settings.pin { allowed_cpus()? } else { Vec::new() };
+    let cpu_before = health::process_cpu();
+    let (published, from_workers) = channel::unbounded();
+    let (to_workers, cleared) = channel::unbounded();
+    let clock = Clock::start();
+    let (left, total) = thread::scope(|scope| {
+        let mut threads = Vec::new();
+        for number in 0..settings.threads {
+            let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
+            let worker = Worker::new(number, plan, settings, control, clock, publisher, observer(number))?;
+            let cpu = cpus.get(number as usize % cpus.len().max(1)).copied();
+            let work = move || {
+                cpu.map_or(Ok(()), pin)?;
+                worker.run()
+            };
+            threads.push(thread::Builder::new().name(format!("load-{number}")).spawn_scoped(scope, work)?);
+        }
+        drop(published);
+        let total = Collector::new(settings, control, from_workers, to_workers).collect(on_interval);
+        let left: io::Result<Vec<_>> =
+            threads.into_iter().map(|thread| thread.join().expect("a worker that doesn't panic")).collect();
+        Ok::<_, io::Error>((left?, total))
+    })?;
+    let last_sent = left.iter().map(|worker| worker.last_sent).max().unwrap_or_default();
+    let interrupted = left.iter().any(|worker| worker.interrupted);
+    let duration = match plan.stop().after {
+        Some(end) if !interrupted && plan.stop().requests.is_none() => end,
+        _ => last_sent,
+    };
+    let mut clients = vec![Served::default(); counted_ids(plan)];
+    let mut health = Health { cpu: health::process_cpu() - cpu_before, load_at_start, ..Health::default() };
+    let mut observers = Vec::new();
+    for worker in left {
+        for (sum, served) in clients.iter_mut().zip(worker.served) {
+            sum.allowed = sum.allowed.saturating_add(served.allowed);
+            sum.denied = sum.denied.saturating_add(served.denied);
+        }
+        health.threads.push(worker.health);
+        health.longest_backlog += worker.longest_backlog;
+        observers.push(worker.observer);
+    }
+    let offered = plan.is_scheduled().then_some(total.ledger.planned);
+    Ok((Run { duration, interrupted, offered, total, clients, health }, observers))
+}
+
+/// How many clients are counted one by one.
+fn counted_ids(plan: &Plan) -> usize {
+    if plan.ids() <= MOST_COUNTED { plan.ids() as usize } else { 0 }
+}
+
+fn allowed_cpus() -> io::Result<Vec<usize>> {
+    let set = rustix::thread::sched_getaffinity(None)?;
+    Ok((0..rustix::thread::CpuSet::MAX_CPU).filter(|cpu| set.is_set(*cpu)).collect())
+}
+
+fn pin(cpu: usize) -> io::Result<()> {
+    let mut set = rustix::thread::CpuSet::new();
+    set.set(cpu);
+    Ok(rustix::thread::sched_setaffinity(None, &set)?)
+}
+
+/// A thread looks up from what it waits for at least this often: how long a key press may take to be noticed.
+pub const LONGEST_WAIT: Nanos = Nanos::from_millis(20);
+/// With more clients than this, what each of them got is not counted: on every thread that takes 8 bytes for each.
+const MOST_COUNTED: u64 = 16_000_000;

@@ -1,0 +1,16 @@
+//! The program around the engine: from the command line to the exit code.
+//!
+//! Options are as typed ([`crate::cli`]), then as meant ([`meant`]), then taken apart: into a plan, settings of the engine, and outputs.
+
+pub use run::run;
+
+pub(crate) mod conflict;
+mod exit;
+mod failure;
+mod keys;
+mod meant;
+mod output;
+mod prompt;
+mod run;
+mod target;
+mod terminal;

@@ -1,0 +1,95 @@
+//! When requests are sent, over real sockets.
+
+use tollgate_client::plan::{Affinity, Arrival, PlanSettings, Rate, Schedule, Think};
+use tollgate_client::{EngineSettings, Nanos, Outcome};
+
+use crate::villain::{Deed, Villain};
+use crate::{count, requests, run, scheduled, settings};
+
+fn open(rate: u64, span: Nanos) -> Schedule {
+    let rate = Rate::Constant(rate).over(Some(span)).expect("a rate");
+    Schedule::Open { rate, arrival: Arrival::Constant }
+}
+
+#[test]
+fn an_open_loop_sends_what_is_due_and_no_more() {
+    let villain = Villain::start(Deed::Answer);
+    let span = Nanos::from_millis(500);
+    for threads in [1, 3] {
+        let settings = EngineSettings { connections: 6, threads, ..settings(villain.address) };
+        let run = run(scheduled(villain.address, open(1_000, span), span), &settings);
+        assert_eq!((run.total.ledger.planned, count(&run, Outcome::Allowed)), (500, 500), "{threads} threads");
+        assert_eq!(run.offered, Some(500));
+        assert_eq!(run.duration, span);
+        assert_eq!(run.total.lateness.len(), 500);
+    }
+}
+
+#[test]
+fn latency_counts_from_when_a_request_was_due_although_the_server_let_it_wait() {
+    let villain = Villain::start(Deed::Stall);
+    let span = Nanos::from_millis(300);
+    let settings = EngineSettings {
+        connections: 1,
+        timeout: Nanos::from_millis(100),
+        drain: Nanos::from_millis(100),
+        ..settings(villain.address)
+    };
+    let run = run(scheduled(villain.address, open(100, span), span), &settings);
+    // One connection, and each request holds it for 100 ms: most never get one.
+    assert_eq!(run.total.ledger.planned, 30);
+    assert!(count(&run, Outcome::Shed) >= 20, "{:?}", run.total.ledger);
+    assert!(run.total.lateness.max() >= 80_000_000, "{} ns", run.total.lateness.max());
+}
+
+#[test]
+fn a_request_too_far_behind_its_schedule_is_shed() {
+    let villain = Villain::start(Deed::Stall);
+    let span = Nanos::from_millis(300);
+    let settings = EngineSettings {
+        connections: 1,
+        timeout: Nanos::from_millis(50),
+        deadline: Some(Nanos::from_millis(20)),
+        ..settings(villain.address)
+    };
+    let run = run(scheduled(villain.address, open(1_000, span), span), &settings);
+    assert!(count(&run, Outcome::Shed) >= 200, "{:?}", run.total.ledger);
+    assert!(run.total.lateness.max() <= 21_000_000, "{} ns", run.total.lateness.max());
+}
+
+#[test]
+fn thinking_clients_send_each_under_its_own_id() {
+    let villain = Villain::start(Deed::Answer);
+    let think = Schedule::Think(Think::fixed(Nanos::from_millis(20)).expect("a pause"));
+    let plan = PlanSettings { clients: 50, ..scheduled(villain.address, think, Nanos::from_millis(210)) };
+    let run = run(plan, &settings(villain.address));
+    assert!(run.clients.iter().all(|client| client.allowed == 10), "{:?}", run.clients);
+}
+
+#[test]
+fn an_id_that_keeps_its_connection_is_served_there() {
+    let villain = Villain::start(Deed::Answer);
+    let plan = PlanSettings { affinity: Affinity::Sticky, clients: 10, ..requests(villain.address, 500) };
+    let run = run(plan, &EngineSettings { connections: 3, pipeline: 2, ..settings(villain.address) });
+    assert_eq!(count(&run, Outcome::Allowed), 500);
+}
+
+#[test]
+fn connections_are_replaced_after_so_many_requests() {
+    let villain = Villain::start(Deed::Answer);
+    let settings =
+        EngineSettings { requests_per_connection: Some(10), connection_rate: Some(500.0), ..settings(villain.address) };
+    let run = run(requests(villain.address, 200), &settings);
+    assert_eq!(count(&run, Outcome::Allowed), 200);
+    assert!((20..=22).contains(&run.total.connections.established), "{:?}", run.total.connections);
+}
+
+#[test]
+fn connections_come_from_the_addresses_given() {
+    let villain = Villain::start(Deed::Answer);
+    let sources = ["127.0.0.2", "127.0.0.3"].map(|source| source.parse().expect("an address"));
+    let settings = EngineSettings { sources: sources.to_vec(), connections: 4, ..settings(villain.address) };
+    let run = run(requests(villain.address, 100), &settings);
+    assert_eq!(count(&run, Outcome::Allowed), 100);
+    assert_eq!(villain.peers(), sources.into());
+}
