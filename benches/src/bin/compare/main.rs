@@ -5,6 +5,7 @@
 //! within a round, so that whatever else the machine does meets all of them; ratios are taken within rounds, and the table
 //! gives their median and range. CPU per request, not requests per second: the latter says as much about wrk.
 
+mod clients;
 mod cpu;
 mod load;
 mod plan;
@@ -13,12 +14,12 @@ mod process;
 mod report;
 mod server;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use anyhow::{Context, Result, ensure};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
 use tollgate_benches::affinity;
@@ -29,7 +30,10 @@ use crate::server::{Binaries, Contender};
 
 /// CPU microseconds per request of Tollgate, nginx, HAProxy and the smallest epoll loop, as a Markdown table.
 #[derive(Parser, Debug)]
+#[command(args_conflicts_with_subcommands = true)]
 struct Options {
+    #[command(subcommand)]
+    other_side: Option<OtherSide>,
     /// How long wrk loads a server for one figure, in seconds
     #[arg(long, default_value_t = 3)]
     seconds: u64,
@@ -59,12 +63,21 @@ struct Options {
     out: Option<PathBuf>,
 }
 
+#[derive(Subcommand, Debug)]
+enum OtherSide {
+    /// Answers per CPU second of load clients instead: Tollgate's, wrk, h2load, oha
+    Clients(clients::Options),
+}
+
 fn main() -> Result<()> {
     let options = Options::parse();
     let interrupt = Interrupt::new(watch_signals()?);
     let cpus = affinity::allowed_cpus()?;
     ensure!(cpus.len() >= 2, "one CPU is for the server and one for wrk: allow this process two (it may use {cpus:?})");
 
+    if let Some(OtherSide::Clients(options)) = options.other_side {
+        return publish(&clients::compare(&options, [cpus[0], cpus[1]], &interrupt)?, options.out.as_deref());
+    }
     let binaries = Binaries::build(&options.servers, options.tollgate, options.tollgate_args, &interrupt)?;
     let plan = Plan {
         rows: rows(&options.connections, options.pipeline, !options.without_two_executors),
@@ -76,10 +89,13 @@ fn main() -> Result<()> {
     eprintln!("{} measurements, about {} minutes", plan.measurements(), plan.minutes());
     let measured = plan.run(&binaries, &interrupt)?;
 
-    let report = report::render(&plan, &measured)?;
+    publish(&report::render(&plan, &measured)?, options.out.as_deref())
+}
+
+fn publish(report: &str, out: Option<&Path>) -> Result<()> {
     println!("{report}");
-    if let Some(path) = options.out {
-        std::fs::write(&path, &report).with_context(|| format!("cannot write the report to {}", path.display()))?;
+    if let Some(path) = out {
+        std::fs::write(path, report).with_context(|| format!("cannot write the report to {}", path.display()))?;
     }
     Ok(())
 }

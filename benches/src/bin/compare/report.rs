@@ -20,14 +20,20 @@ struct Target {
 
 pub fn render(plan: &Plan, measured: &Measured) -> Result<String> {
     let mut out = String::new();
-    machine(&mut out, plan)?;
+    machine(&mut out, &["nginx -v", "haproxy -v", "wrk -v", "rustc --version"])?;
+    writeln!(
+        out,
+        "- {} rounds of {} s; server on CPU {}, wrk on CPU {}",
+        plan.rounds, plan.seconds, plan.cpus[0], plan.cpus[1]
+    )?;
     figures(&mut out, plan, measured)?;
     targets(&mut out, plan, measured)?;
     notes(&mut out, measured)?;
     Ok(out)
 }
 
-fn machine(out: &mut String, plan: &Plan) -> Result<()> {
+/// What ran where: the machine, the versions of these programs, the commit, the command.
+pub fn machine(out: &mut String, programs: &[&str]) -> Result<()> {
     let uname = rustix::system::uname();
     let cpuinfo = std::fs::read_to_string("/proc/cpuinfo")?;
     let model = cpuinfo
@@ -42,27 +48,19 @@ fn machine(out: &mut String, plan: &Plan) -> Result<()> {
         uname.sysname().to_string_lossy(),
         uname.release().to_string_lossy()
     )?;
-    let versions = [
-        version("nginx", &["-v"]),
-        version("haproxy", &["-v"]),
-        version("wrk", &["-v"]),
-        version("rustc", &["--version"]),
-    ];
+    let versions: Vec<String> = programs.iter().map(|program| version(program)).collect();
     writeln!(out, "- versions: {}", versions.join("; "))?;
-    writeln!(out, "- commit: {}", version("git", &["describe", "--always", "--dirty"]))?;
+    writeln!(out, "- commit: {}", version("git describe --always --dirty"))?;
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     writeln!(out, "- command: `benches/compare {}`", arguments.join(" "))?;
-    writeln!(
-        out,
-        "- {} rounds of {} s; server on CPU {}, wrk on CPU {}",
-        plan.rounds, plan.seconds, plan.cpus[0], plan.cpus[1]
-    )?;
     Ok(())
 }
 
 /// The first line that a program says about itself, on either output.
-fn version(program: &str, arguments: &[&str]) -> String {
-    let Ok(output) = Command::new(program).args(arguments).output() else {
+fn version(command: &str) -> String {
+    let mut words = command.split_whitespace();
+    let program = words.next().unwrap_or_default();
+    let Ok(output) = Command::new(program).args(words).output() else {
         return format!("{program}: not found");
     };
     let said = [output.stdout, output.stderr].concat();
@@ -160,14 +158,14 @@ fn notes(out: &mut String, measured: &Measured) -> Result<()> {
 }
 
 /// Median and range of some figures.
-struct Spread {
-    median: f64,
+pub struct Spread {
+    pub median: f64,
     least: f64,
     most: f64,
 }
 
 impl Spread {
-    fn of(values: &[f64]) -> Option<Spread> {
+    pub fn of(values: &[f64]) -> Option<Spread> {
         let mut sorted = values.to_vec();
         sorted.sort_by(f64::total_cmp);
         let (&least, &most) = (sorted.first()?, sorted.last()?);

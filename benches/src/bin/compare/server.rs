@@ -113,15 +113,14 @@ impl Binaries {
         tollgate_args: Vec<String>,
         interrupt: &Interrupt,
     ) -> Result<Binaries> {
-        let beside = std::env::current_exe()?.parent().context("this program has no folder")?.to_path_buf();
         if wanted.contains(&Contender::Floor) {
             build("tollgate-benches", "floor", interrupt)?;
         }
         if wanted.contains(&Contender::Tollgate) && tollgate.is_none() {
             build("tollgate", "tollgate", interrupt)?;
         }
-        let tollgate = tollgate.unwrap_or_else(|| beside.join("tollgate"));
-        Ok(Binaries { tollgate, tollgate_args, floor: beside.join("floor") })
+        let tollgate = tollgate.map_or_else(|| beside("tollgate"), Ok)?;
+        Ok(Binaries { tollgate, tollgate_args, floor: beside("floor")? })
     }
 
     /// Limit on, headers on: as it comes.
@@ -138,7 +137,8 @@ impl Binaries {
     }
 }
 
-fn build(package: &str, program: &str, interrupt: &Interrupt) -> Result<()> {
+/// Builds a program of the workspace, in the same profile as this one. Returns where it is.
+pub fn build(package: &str, program: &str, interrupt: &Interrupt) -> Result<PathBuf> {
     if cfg!(debug_assertions) {
         bail!("measure what people run: `cargo run --release`");
     }
@@ -148,7 +148,12 @@ fn build(package: &str, program: &str, interrupt: &Interrupt) -> Result<()> {
     let mut process = Process { child: command.spawn()? };
     let status = interrupt.wait_for("cargo build", Duration::from_secs(1200), || Ok(process.exited()?))?;
     ensure!(status.success(), "cargo could not build {program}: {status}");
-    Ok(())
+    beside(program)
+}
+
+/// A program in the same folder as this one.
+fn beside(program: &str) -> Result<PathBuf> {
+    Ok(std::env::current_exe()?.parent().context("this program has no folder")?.join(program))
 }
 
 /// Starts a program that picks its port and then says `listening on http://ADDRESS`.
