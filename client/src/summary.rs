@@ -32,7 +32,7 @@ pub struct Header {
     pub command: String,
     /// The seed.
     pub seed: u64,
-    /// See [`crate::Plan::hash`].
+    /// See [`crate::plan::Plan::hash`].
     pub plan_hash: u64,
     /// Requests in flight on one connection, at most.
     pub pipeline: u32,

@@ -1,6 +1,6 @@
 //! The program around the engine: from the command line to the exit code.
 //!
-//! Options are as typed ([`crate::cli`]), then as meant ([`meant`]), then taken apart: into a plan, settings of the engine, and outputs.
+//! Options are as typed (`cli`), then as meant (`meant`), then taken apart: into a plan, settings of the engine, and outputs.
 
 pub use run::run;
 
