@@ -33,6 +33,7 @@ use crate::clock::Clock;
 pub use crate::connection::Timeouts;
 use crate::drain::{Control, Phase};
 use crate::service::Service;
+use crate::tally::Tally;
 use crate::watch::{self, Watch};
 use crate::{listener, preflight};
 
@@ -69,6 +70,8 @@ pub struct Ready {
 pub struct Drained {
     /// Connections cut off because the drain timeout was over or a second signal came.
     pub cut_off: usize,
+    /// What all cores have judged.
+    pub tally: Tally,
 }
 
 /// Opens the listeners in order, starts one pinned executor per core, calls `on_ready` once everything listens, and blocks until
@@ -125,7 +128,7 @@ pub fn start(
 enum Report {
     Ready,
     /// The core at this index is done, well or not.
-    Ended(usize, Result<(), String>),
+    Ended(usize, Result<Tally, String>),
     Signal,
 }
 
@@ -200,11 +203,15 @@ impl Running {
         let mut left = self.cores.len();
         let mut watches: Vec<Watch> = self.cores.iter().map(|_| Watch::default()).collect();
         let mut leave_at = Nanos::MAX;
+        let mut tally = Tally::default();
         while left > 0 {
             let patience = leave_at.saturating_sub(self.clock.now());
             match self.reports.recv_timeout(Duration::from(patience).min(watch::EVERY)) {
                 Ok(Report::Ended(index, Err(why))) => return Err(StartError::CoreDied { cpu: self.cores[index], why }),
-                Ok(Report::Ended(_, Ok(()))) => left -= 1,
+                Ok(Report::Ended(_, Ok(served))) => {
+                    tally += served;
+                    left -= 1;
+                }
                 Ok(Report::Signal) if self.control.phase() == Phase::Serving => {
                     leave_at = self.clock.now().saturating_add(Nanos::from(self.timeouts.drain));
                     self.drain();
@@ -218,7 +225,7 @@ impl Running {
                 break;
             }
         }
-        Ok(Drained { cut_off: self.control.open() })
+        Ok(Drained { cut_off: self.control.open(), tally })
     }
 
     fn look_at(&self, watches: &mut [Watch]) -> Result<(), StartError> {

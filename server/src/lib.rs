@@ -75,6 +75,7 @@ pub mod session;
 mod shards;
 mod socket;
 mod streams;
+pub mod tally;
 mod watch;
 mod wheel;
 

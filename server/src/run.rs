@@ -71,7 +71,7 @@ fn serve(config: &Config, machine: &Machine) -> Result<(), Failure> {
         }
     })?;
     match drained.cut_off {
-        0 => tracing::info!("drained: every open exchange was finished"),
+        0 => tracing::info!("drained: every open exchange was finished; {}", drained.tally),
         n => tracing::warn!("stopped with {} still open: cut off", plural(n, "connection")),
     }
     Ok(())

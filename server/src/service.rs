@@ -9,19 +9,20 @@
 //! | no acceptable client id | 400, and no quota is touched |
 //! | all others | what the limiter decides |
 
-use std::{net::IpAddr, sync::Arc};
+use std::{cell::Cell, net::IpAddr, sync::Arc};
 
 use tollgate_limiter::{Decision, Key, Limiter, Nanos};
 
 pub use crate::http::limited::LimitedStatus;
 use crate::{
     http::{
-        Limits, Request,
+        Limits, Reject, Request,
         request::Expect,
         request_line::{Method, Target},
         response::{Answers, Persistence, Plain},
     },
     identity::{ClientIdSource, IdError, with_peer_id, with_request_id},
+    tally::Tally,
 };
 
 /// What a service needs to know.
@@ -56,6 +57,7 @@ pub struct Service {
     limits: Limits,
     answers: Answers,
     id_errors: IdErrorTexts,
+    tally: Cell<Tally>,
 }
 
 /// Who is on the other end of a connection; the key is made once, when it is first needed.
@@ -92,7 +94,20 @@ impl Service {
             answers: Answers::new(settings.limited_status, settings.ratelimit_headers),
             id_errors: IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes),
             client_id: settings.client_id,
+            tally: Cell::default(),
         }
+    }
+
+    /// What has been judged so far.
+    pub fn tally(&self) -> Tally {
+        self.tally.get()
+    }
+
+    #[inline]
+    fn count(&self, add: impl FnOnce(&mut Tally)) {
+        let mut tally = self.tally.get();
+        add(&mut tally);
+        self.tally.set(tally);
     }
 
     /// Whether sessions must be told the address of their peer.
@@ -109,10 +124,6 @@ impl Service {
         &self.limits
     }
 
-    pub(crate) fn answers(&self) -> &Answers {
-        &self.answers
-    }
-
     /// The header field that requests must keep for us.
     #[inline]
     pub(crate) fn client_field(&self) -> Option<&str> {
@@ -126,9 +137,22 @@ impl Service {
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
         match self.admit(request, peer) {
-            Ok(key) => Verdict::Decided(key, self.limiter.decide(key, now)),
-            Err(refusal) => Verdict::Refused(refusal),
+            Ok(key) => {
+                let decision = self.limiter.decide(key, now);
+                self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
+                Verdict::Decided(key, decision)
+            }
+            Err(refusal) => {
+                self.count(|tally| tally.rejected += 1);
+                Verdict::Refused(refusal)
+            }
         }
+    }
+
+    /// Appends the answer to what is no request, or one that breaks a limit.
+    pub(crate) fn reject(&self, out: &mut Vec<u8>, reject: Reject, head_only: bool) {
+        self.count(|tally| tally.rejected += 1);
+        self.answers.reject(out, reject, head_only);
     }
 
     #[inline]

@@ -127,7 +127,7 @@ impl Session {
                         None
                     }
                     Progress::Reject(reject) => {
-                        service.answers().reject(out, reject, is_head(rest));
+                        service.reject(out, reject, is_head(rest));
                         Some(self.close(CloseReason::Rejected(reject)))
                     }
                 },
@@ -249,7 +249,7 @@ impl Session {
             }
             (Err(reject), after) => {
                 if let After::Answer(held) = after {
-                    service.answers().reject(out, reject, held.head_only);
+                    service.reject(out, reject, held.head_only);
                 }
                 Some(self.close(CloseReason::Rejected(reject)))
             }
@@ -320,7 +320,7 @@ impl Session {
             (Stage::Closed(reason), _) => (None, reason),
         };
         if let Some(head_only) = owed {
-            service.answers().reject(out, reject, head_only);
+            service.reject(out, reject, head_only);
         }
         self.stage = Stage::Closed(reason);
         Next::Close(reason)

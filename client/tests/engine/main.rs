@@ -2,6 +2,7 @@
 //! accounted for.
 
 mod misbehaviour;
+mod peers;
 mod schedules;
 mod stopping;
 mod villain;

@@ -17,6 +17,7 @@ use crate::ring;
 use crate::service::Service;
 use crate::socket::EngineSettings;
 use crate::streams;
+use crate::tally::Tally;
 
 /// One core's share of the work, until it has a thread.
 pub(super) struct Core {
@@ -39,12 +40,13 @@ impl Core {
         let _ = reports.send(Report::Ended(index, outcome));
     }
 
-    fn serve(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) -> Result<(), String> {
+    fn serve(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) -> Result<Tally, String> {
         self.control.pulse(self.index).start();
         let executor = self.executor()?;
         let site = Rc::new(Site::new(service(self.index), &self.timeouts));
         site.service().set_unix_time(self.clock.unix_seconds());
-        executor.run(async move {
+        let served = Rc::clone(&site);
+        let outcome: Result<(), String> = executor.run(async move {
             // glommio's first sleep takes tens of milliseconds; not in front of a customer.
             glommio::timer::sleep(Duration::from_micros(1)).await;
             // Whoever waits for this has gone only if the process is ending.
@@ -72,7 +74,8 @@ impl Core {
                     Ok(())
                 }
             }
-        })
+        });
+        outcome.map(|()| served.service().tally())
     }
 
     fn executor(&self) -> Result<LocalExecutor, String> {

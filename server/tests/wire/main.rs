@@ -3,6 +3,7 @@
 //! | file | about |
 //! |---|---|
 //! | `answers` | what is answered: statuses, fields, who counts as one client |
+//! | `counts` | how many requests were answered how: the gate's count and our load client's |
 //! | `limits` | who is let through: stacked quotas, algorithms, lists, bans, full tables, several cores |
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
@@ -38,6 +39,7 @@
 //! No test sleeps for a time that it hopes to be long enough: each waits for what must happen, with one deadline for all.
 
 mod answers;
+mod counts;
 mod drain;
 mod exhaustion;
 mod hostile;
