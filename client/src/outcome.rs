@@ -24,7 +24,7 @@ pub enum Outcome {
     ResetWithin,
     /// The peer closed the connection before the whole answer came.
     EndOfFile,
-    /// What came is no HTTP answer, or more than was asked for.
+    /// What came is no HTTP answer. (More than was asked for is nobody's: see [`ConnectionLedger::surplus`].)
     Malformed,
     /// Too late to be worth sending: behind the schedule by more than allowed, or still waiting for a connection at the end.
     Shed,
@@ -81,7 +81,7 @@ impl Outcome {
 pub struct Ledger {
     /// Taken from the plan.
     pub planned: u64,
-    /// Handed to the kernel, whole. (Not an outcome: every sent request also ends in one.)
+    /// Put on a connection; the kernel may have to wait for room to take all of it. (Not an outcome: every sent request also ends in one.)
     pub sent: u64,
     ended: [u64; Outcome::ALL.len()],
 }
@@ -151,6 +151,8 @@ pub struct ConnectionLedger {
     pub reset: u64,
     /// Closed by us: requests per connection reached, an answer that said so, a time-out, something malformed, or the end of the run.
     pub closed_by_us: u64,
+    /// Of those, the ones on which more came than was asked for.
+    pub surplus: u64,
 }
 
 impl ConnectionLedger {
@@ -178,6 +180,7 @@ impl AddAssign<&ConnectionLedger> for ConnectionLedger {
         self.closed_by_peer += other.closed_by_peer;
         self.reset += other.reset;
         self.closed_by_us += other.closed_by_us;
+        self.surplus += other.surplus;
     }
 }
 

@@ -20,9 +20,9 @@ pub struct Times {
     pub service: Histogram<u64>,
 }
 
-/// Counts per status, 100 to 599.
+/// Counts per status, 100 to 999.
 #[derive(Clone)]
-pub struct Statuses([u64; 500]);
+pub struct Statuses([u64; 900]);
 
 /// What one thread saw in one interval; merged, what all saw in the whole run.
 #[derive(Clone, Debug)]
@@ -82,7 +82,7 @@ impl AddAssign<&Times> for Times {
 impl Statuses {
     /// One more answer with this status.
     pub fn count(&mut self, status: u16) {
-        self.0[usize::from(status.clamp(100, 599) - 100)] += 1;
+        self.0[usize::from(status.clamp(100, 999) - 100)] += 1;
     }
 
     /// The statuses that came, with their counts.
@@ -102,7 +102,7 @@ impl Default for Record {
         Self {
             ledger: Ledger::default(),
             connections: ConnectionLedger::default(),
-            statuses: Statuses([0; 500]),
+            statuses: Statuses([0; 900]),
             allowed: Times::new(),
             denied: Times::new(),
             other: Times::new(),
@@ -132,7 +132,7 @@ impl Record {
     pub fn clear(&mut self) {
         self.ledger = Ledger::default();
         self.connections = ConnectionLedger::default();
-        self.statuses = Statuses([0; 500]);
+        self.statuses = Statuses([0; 900]);
         for times in [&mut self.allowed, &mut self.denied, &mut self.other] {
             times.clear();
         }

@@ -33,12 +33,16 @@ pub(super) struct Collector<'run> {
     total: Record,
     /// Intervals of which not all threads have told yet, the earliest first.
     open: Vec<Partial>,
+    /// In which interval the threads that have ended did so: of later ones they have nothing to tell.
+    ended: Vec<u64>,
 }
 
 /// What some of the threads saw.
 struct Partial {
     number: u64,
     threads: u32,
+    /// The longest that any of them saw of it: less than an interval where the run ended.
+    length: Nanos,
     record: Record,
     now: Glance,
 }
@@ -50,41 +54,32 @@ impl<'run> Collector<'run> {
         published: Receiver<Published>,
         cleared: Sender<Box<Record>>,
     ) -> Self {
-        Self { settings, control, published, cleared, total: Record::default(), open: Vec::new() }
+        Self { settings, control, published, cleared, total: Record::default(), open: Vec::new(), ended: Vec::new() }
     }
 
     /// Until all threads have ended. Returns the sum of everything.
     pub(super) fn collect(mut self, mut on_interval: impl FnMut(&Interval)) -> Record {
-        // What threads saw after their last whole interval: one shorter interval more.
-        let mut rest = Partial::new(u64::MAX);
-        let mut intervals = 0;
-        while let Ok(Published { number, mut record, now }) = self.published.recv() {
+        while let Ok(Published { number, is_last, mut record, now }) = self.published.recv() {
             self.total += &record;
-            let partial = match number {
-                Some(number) => self.partial(number),
-                None => &mut rest,
-            };
-            partial.add(&record, now);
-            let is_whole = number.is_some() && partial.threads == self.settings.threads;
+            self.partial(number).add(&record, now);
+            if is_last {
+                self.ended.push(number);
+            }
             record.clear();
             // The threads may have ended.
             let _ = self.cleared.send(record);
-            if is_whole {
+            while self.open.first().is_some_and(|partial| self.is_whole(partial)) {
                 let partial = self.open.remove(0);
-                intervals = partial.number + 1;
-                on_interval(&self.interval(partial, intervals));
+                on_interval(&self.interval(partial));
             }
         }
-        // A thread that ended early leaves intervals that nobody completes.
-        for partial in std::mem::take(&mut self.open) {
-            intervals = partial.number + 1;
-            on_interval(&self.interval(partial, intervals));
-        }
-        let end = Nanos::new(rest.record.elapsed.as_u64() / u64::from(self.settings.threads));
-        let start = Nanos::new(self.settings.interval.as_u64().saturating_mul(intervals));
-        let Partial { record, now, .. } = rest;
-        on_interval(&self.interval_of(record, now, start + end, end));
         self.total
+    }
+
+    /// Whether all threads that were there have told what they saw.
+    fn is_whole(&self, partial: &Partial) -> bool {
+        let gone = self.ended.iter().filter(|end| **end < partial.number).count();
+        partial.threads as usize + gone >= self.settings.threads as usize
     }
 
     fn partial(&mut self, number: u64) -> &mut Partial {
@@ -95,14 +90,10 @@ impl<'run> Collector<'run> {
         &mut self.open[place]
     }
 
-    fn interval(&self, partial: Partial, intervals: u64) -> Interval {
-        let length = self.settings.interval;
-        self.interval_of(partial.record, partial.now, Nanos::new(length.as_u64().saturating_mul(intervals)), length)
-    }
-
-    fn interval_of(&self, record: Record, now: Glance, at: Nanos, length: Nanos) -> Interval {
+    fn interval(&self, Partial { number, length, record, now, .. }: Partial) -> Interval {
+        let start = Nanos::new(self.settings.interval.as_u64().saturating_mul(number));
         Interval {
-            at,
+            at: start + length,
             length,
             record,
             in_flight: now.in_flight,
@@ -115,11 +106,12 @@ impl<'run> Collector<'run> {
 
 impl Partial {
     fn new(number: u64) -> Self {
-        Self { number, threads: 0, record: Record::default(), now: Glance::default() }
+        Self { number, threads: 0, length: Nanos::ZERO, record: Record::default(), now: Glance::default() }
     }
 
     fn add(&mut self, record: &Record, now: Glance) {
         self.threads += 1;
+        self.length = self.length.max(record.elapsed);
         self.record += record;
         self.record.sample.extend_from_slice(&record.sample);
         self.now.in_flight += now.in_flight;

@@ -38,6 +38,8 @@ pub(super) struct Open {
     pub(super) in_flight: VecDeque<Pending>,
     /// Requests sent on it so far.
     pub(super) requests: u32,
+    /// A write has met a reset.
+    is_reset: bool,
     /// Whether it stands in the queue of connections that have room.
     pub(super) is_ready: bool,
     /// What the kernel didn't take yet; no memory as long as it takes everything at once.
@@ -54,6 +56,8 @@ pub(super) enum End {
     Malformed,
     /// An answer said that it is the last.
     Said,
+    /// More has come than was asked for.
+    Surplus,
 }
 
 /// A whole answer, and the request that it answers.
@@ -66,38 +70,63 @@ pub(super) struct Answered {
 impl Open {
     pub(super) fn new(stream: TcpStream, pipeline: u32) -> Self {
         let in_flight = VecDeque::with_capacity(pipeline as usize);
-        Self { stream, in_flight, requests: 0, is_ready: false, unsent: Vec::new(), answers: Answers::default() }
+        Self {
+            stream,
+            in_flight,
+            requests: 0,
+            is_reset: false,
+            is_ready: false,
+            unsent: Vec::new(),
+            answers: Answers::default(),
+        }
     }
 
     /// Sends the requests in `bytes`, or keeps what the kernel doesn't take until the socket may be written again.
-    pub(super) fn send(&mut self, bytes: &[u8]) -> Result<(), End> {
+    pub(super) fn send(&mut self, bytes: &[u8]) {
         if !self.unsent.is_empty() {
             self.unsent.extend_from_slice(bytes);
-            return Ok(());
+            return;
         }
-        let taken = write(&mut self.stream, bytes)?;
+        let taken = self.write(bytes);
         self.unsent.extend_from_slice(&bytes[taken..]);
-        Ok(())
     }
 
     /// Sends more of what is left over.
-    pub(super) fn flush(&mut self) -> Result<(), End> {
+    pub(super) fn flush(&mut self) {
         if self.unsent.is_empty() {
-            return Ok(());
+            return;
         }
-        let taken = write(&mut self.stream, &self.unsent)?;
-        self.unsent.drain(..taken);
-        if self.unsent.is_empty() {
-            self.unsent = Vec::new();
+        let mut unsent = std::mem::take(&mut self.unsent);
+        let taken = self.write(&unsent);
+        if taken < unsent.len() {
+            unsent.drain(..taken);
+            self.unsent = unsent;
         }
-        Ok(())
+    }
+
+    /// As much as the kernel takes.
+    fn write(&mut self, bytes: &[u8]) -> usize {
+        let mut taken = 0;
+        while taken < bytes.len() {
+            match self.stream.write(&bytes[taken..]) {
+                Ok(len) => taken += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                // What the peer said before may still be there to read: the end comes from reading.
+                Err(error) => {
+                    self.is_reset |= error.kind() == ErrorKind::ConnectionReset;
+                    break;
+                }
+            }
+        }
+        taken
     }
 
     /// Reads once into `buffer`. `None` when there is nothing to read for now.
     pub(super) fn receive(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, End> {
         loop {
             match self.stream.read(buffer) {
-                Ok(0) => return Err(End::Eof),
+                Ok(0) => return Err(if self.is_reset { End::Reset } else { End::Eof }),
                 Ok(len) => return Ok(Some(len)),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(None),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -115,7 +144,7 @@ impl Open {
     ) -> Result<(usize, Option<(Answered, bool)>), End> {
         if self.in_flight.is_empty() {
             // Nobody asked for it.
-            return Err(End::Malformed);
+            return Err(End::Surplus);
         }
         Ok(match self.answers.next(bytes, head, hints).map_err(|_| End::Malformed)? {
             Progress::NeedMore => (bytes.len(), None),
@@ -137,26 +166,10 @@ impl Open {
         match end {
             End::Reset if self.answers.is_between() => (Outcome::ResetBefore, Outcome::ResetBefore),
             End::Reset => (Outcome::ResetWithin, Outcome::ResetBefore),
-            End::Malformed => (Outcome::Malformed, Outcome::Malformed),
+            End::Malformed | End::Surplus => (Outcome::Malformed, Outcome::Malformed),
             End::Eof | End::Said => (Outcome::EndOfFile, Outcome::EndOfFile),
         }
     }
-}
-
-/// As much as the kernel takes.
-fn write(stream: &mut TcpStream, bytes: &[u8]) -> Result<usize, End> {
-    let mut taken = 0;
-    while taken < bytes.len() {
-        match stream.write(&bytes[taken..]) {
-            Ok(len) => taken += len,
-            Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // What the peer said before may still be there to read: the end comes from reading.
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => break,
-            Err(_) => return Err(End::Reset),
-        }
-    }
-    Ok(taken)
 }
 
 /// The error of a connection attempt that has ended, if it failed.

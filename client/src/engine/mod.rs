@@ -24,7 +24,7 @@ use crate::summary::{Health, Served};
 use crate::{Clock, Nanos, Outcome, Record};
 use collect::Collector;
 use publish::Publisher;
-use worker::Worker;
+use worker::{Left, Worker};
 
 /// A request and what became of it, as an [`Observer`] sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,16 +108,24 @@ pub fn observed<O: Observer>(
     let (to_workers, cleared) = channel::unbounded();
     let clock = Clock::start();
     let (left, total) = thread::scope(|scope| {
-        let mut threads = Vec::new();
-        for number in 0..settings.threads {
+        let worker = |number| {
             let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
-            let worker = Worker::new(number, plan, settings, control, clock, publisher, observer(number))?;
-            let cpu = cpus.get(number as usize % cpus.len().max(1)).copied();
+            Worker::new(number, plan, settings, control, clock, publisher, observer(number))
+        };
+        // All of them before the first one runs: what can't be had is said at once.
+        let workers = (0..settings.threads).map(worker).collect::<io::Result<Vec<_>>>()?;
+        let mut threads = Vec::new();
+        for (number, worker) in workers.into_iter().enumerate() {
+            let cpu = cpus.get(number % cpus.len().max(1)).copied();
             let work = move || {
                 cpu.map_or(Ok(()), pin)?;
                 worker.run()
             };
-            threads.push(thread::Builder::new().name(format!("load-{number}")).spawn_scoped(scope, work)?);
+            let thread = thread::Builder::new().name(format!("load-{number}")).spawn_scoped(scope, work);
+            threads.push(thread.inspect_err(|_| {
+                control.stop();
+                control.stop();
+            })?);
         }
         drop(published);
         let total = Collector::new(settings, control, from_workers, to_workers).collect(on_interval);
@@ -125,11 +133,13 @@ pub fn observed<O: Observer>(
             threads.into_iter().map(|thread| thread.join().expect("a worker that doesn't panic")).collect();
         Ok::<_, io::Error>((left?, total))
     })?;
-    let last_sent = left.iter().map(|worker| worker.last_sent).max().unwrap_or_default();
     let interrupted = left.iter().any(|worker| worker.interrupted);
+    let last = |instant: fn(&Left<O>) -> Nanos| left.iter().map(instant).max().unwrap_or_default();
+    let stopped = last(if plan.is_scheduled() { |worker| worker.stopped_at } else { |worker| worker.last_sent });
     let duration = match plan.stop().after {
         Some(end) if !interrupted && plan.stop().requests.is_none() => end,
-        _ => last_sent,
+        Some(end) => end.min(stopped),
+        None => stopped,
     };
     let mut clients = vec![Served::default(); counted_ids(plan)];
     let mut health = Health { cpu: health::process_cpu() - cpu_before, load_at_start, ..Health::default() };

@@ -7,8 +7,10 @@ use crate::{Nanos, Record};
 /// What one thread saw in one interval.
 #[derive(Debug)]
 pub(super) struct Published {
-    /// The interval's number, from 0; `None` for what came after the last whole one.
-    pub(super) number: Option<u64>,
+    /// The interval's number, from 0.
+    pub(super) number: u64,
+    /// The thread has ended, somewhere within this interval.
+    pub(super) is_last: bool,
     pub(super) record: Box<Record>,
     pub(super) now: Glance,
 }
@@ -47,19 +49,18 @@ impl Publisher {
     }
 
     pub(super) fn publish(&mut self, now: Glance) {
-        let number = Some(self.number);
+        self.send(false, now);
         self.number += 1;
-        self.send(number, now);
     }
 
     pub(super) fn publish_last(mut self) {
-        self.send(None, Glance::default());
+        self.send(true, Glance::default());
     }
 
-    fn send(&mut self, number: Option<u64>, now: Glance) {
+    fn send(&mut self, is_last: bool, now: Glance) {
         let empty = self.cleared.try_recv().unwrap_or_default();
         let record = std::mem::replace(&mut self.record, empty);
         // Nobody listens any more when the run has failed elsewhere.
-        let _ = self.published.send(Published { number, record, now });
+        let _ = self.published.send(Published { number: self.number, is_last, record, now });
     }
 }

@@ -12,6 +12,8 @@
 mod connections;
 mod requests;
 
+use requests::MAX_WAITING;
+
 use std::collections::VecDeque;
 use std::io;
 
@@ -55,8 +57,12 @@ pub(super) struct Worker<'run, O> {
     stage: Stage,
     /// When answers in flight are given up.
     give_up: Nanos,
+    /// When no more were sent, and whether what had been due by then has been accounted for.
+    stopped_at: Nanos,
+    all_shed: bool,
     in_flight: u64,
     open: u64,
+    connecting: u64,
     /// Attempts to connect that failed in a row.
     failures: u32,
     /// Until when `in_flight_ns` has been counted.
@@ -77,8 +83,9 @@ pub(super) struct Left<O> {
     pub(super) health: ThreadHealth,
     pub(super) interrupted: bool,
     pub(super) longest_backlog: u64,
-    /// When it sent its last request.
+    /// When it sent its last request, and when it stopped sending.
     pub(super) last_sent: Nanos,
+    pub(super) stopped_at: Nanos,
 }
 
 impl<'run, O: Observer> Worker<'run, O> {
@@ -116,8 +123,11 @@ impl<'run, O: Observer> Worker<'run, O> {
             output: Vec::new(),
             stage: Stage::Running,
             give_up: Nanos::MAX,
+            stopped_at: Nanos::ZERO,
+            all_shed: false,
             in_flight: 0,
             open: 0,
+            connecting: 0,
             failures: 0,
             counted_until: Nanos::ZERO,
             last_turn: Nanos::ZERO,
@@ -169,6 +179,7 @@ impl<'run, O: Observer> Worker<'run, O> {
             served: self.served,
             longest_backlog: self.longest_backlog,
             last_sent: self.last_sent,
+            stopped_at: self.stopped_at,
         })
     }
 
@@ -197,14 +208,18 @@ impl<'run, O: Observer> Worker<'run, O> {
         let time_is_up = self.plan.stop().after.is_some_and(|end| now >= end);
         let all_sent = self.share.due() == Due::Never && self.waiting_count == 0;
         if self.stage == Stage::Running && (asked > Stage::Running || time_is_up || all_sent) {
-            self.interrupted = !time_is_up && !all_sent;
             if time_is_up && self.plan.is_scheduled() {
                 // This turn may have come after the end of the plan: what was due before it still goes out, as far as there is room.
                 self.send_due(now);
             }
             self.stage = Stage::Draining;
-            self.shed_the_rest(now);
+            self.stopped_at = now;
             self.to_connect.clear();
+        }
+        // Also in the drain of a plan that was at its end.
+        self.interrupted |= asked > Stage::Running;
+        if self.stage == Stage::Draining && !self.all_shed {
+            self.all_shed = self.shed_the_rest(now);
         }
         // The last answers of a plan that was carried out are awaited as long as any others.
         if self.give_up == Nanos::MAX && (asked > Stage::Running || time_is_up) {
@@ -218,7 +233,7 @@ impl<'run, O: Observer> Worker<'run, O> {
     fn is_over(&self) -> bool {
         match self.stage {
             Stage::Running => false,
-            Stage::Draining => self.in_flight == 0,
+            Stage::Draining => self.in_flight == 0 && self.all_shed,
             Stage::Aborted => true,
         }
     }
@@ -226,13 +241,21 @@ impl<'run, O: Observer> Worker<'run, O> {
     /// When the next request is due, if it could be sent then.
     fn next_send(&self) -> Option<Nanos> {
         match self.share.due() {
-            Due::At(due) if self.stage == Stage::Running && !self.ready.is_empty() => Some(due),
+            Due::At(due) if self.stage == Stage::Running && self.could_take() => Some(due),
             _ => None,
         }
     }
 
+    /// Whether there is somewhere to put a request: a connection with room, or the queue of one that its client keeps.
+    fn could_take(&self) -> bool {
+        if self.waiting.is_empty() { !self.ready.is_empty() } else { self.waiting_count < MAX_WAITING }
+    }
+
     /// When something else is to be done, at the latest.
     fn next_chore(&self, now: Nanos) -> Nanos {
+        if self.stage == Stage::Draining && !self.all_shed {
+            return now;
+        }
         let connect = self.to_connect.front().map_or(Nanos::MAX, |(at, _)| (*at).max(self.next_connect));
         (now + LONGEST_WAIT).min(self.next_scan).min(connect).min(self.publisher.next()).min(self.give_up)
     }

@@ -1,4 +1,4 @@
-//! What stops a run: a key, SIGINT or SIGTERM. The first drains, the second aborts.
+//! What stops a run: a key, SIGINT, SIGTERM, SIGHUP or SIGQUIT. The first drains, the second aborts.
 
 use std::io;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use ratatui::crossterm::event::{self, Event, KeyCode, KeyEvent, KeyEventKind, KeyModifiers};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
 use signal_hook::flag::register_conditional_default;
 use signal_hook::iterator::{Handle, Signals};
 
@@ -97,7 +97,7 @@ impl Presses {
     }
 }
 
-const STOPPING: [i32; 2] = [SIGINT, SIGTERM];
+const STOPPING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// How long the end of the run waits for the thread that reads keys, at most.
 const LOOK_UP: Duration = Duration::from_millis(50);
 /// Longer than it takes a held key to begin to repeat, and to let go of it then.

@@ -37,6 +37,15 @@ fn each_misbehaviour_ends_every_request_in_the_outcome_that_names_it() {
 }
 
 #[test]
+fn what_was_not_asked_for_is_counted_by_connections() {
+    for deed in [Deed::Surplus, Deed::Twice] {
+        let villain = Villain::start(deed);
+        let run = run(requests(villain.address, REQUESTS), &settings(villain.address));
+        assert!(run.total.connections.surplus >= 1, "{deed:?}: {:?}", run.total.connections);
+    }
+}
+
+#[test]
 fn the_server_has_read_exactly_the_requests_that_the_client_has_sent() {
     for pipeline in [1, 7] {
         let villain = Villain::start(Deed::Alternate);

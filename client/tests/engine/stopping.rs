@@ -1,5 +1,6 @@
 //! A run that is stopped from outside.
 
+use tollgate_client::plan::{Arrival, PlanSettings, Rate, Schedule};
 use tollgate_client::{Control, EngineSettings, Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
@@ -20,6 +21,38 @@ fn the_first_stop_awaits_the_answers_in_flight() {
     assert!(run.interrupted);
     assert_eq!(count(&run, Outcome::Aborted), 0);
     assert_eq!((run.total.ledger.planned, villain.requests()), (run.total.ledger.answers(), run.total.ledger.sent));
+}
+
+#[test]
+fn a_run_that_is_stopped_in_its_last_drain_was_interrupted() {
+    let villain = Villain::start(Deed::Stall);
+    let control = Control::default();
+    let run = run_with(requests(villain.address, 2), &settings(villain.address), &control, |interval| {
+        if interval.in_flight == 2 {
+            control.stop();
+            control.stop();
+        }
+    });
+    assert!(run.interrupted);
+    assert_eq!(count(&run, Outcome::Aborted), 2);
+}
+
+#[test]
+fn a_stop_takes_a_moment_however_much_was_due() {
+    let villain = Villain::start(Deed::Stall);
+    let control = Control::default();
+    let rate = Rate::Constant(10_000_000).over(None).expect("a rate");
+    let schedule = Schedule::Open { rate, arrival: Arrival::Constant };
+    let plan = PlanSettings { schedule, ..requests(villain.address, ENDLESS) };
+    let mut ended = Nanos::ZERO;
+    let run = run_with(plan, &settings(villain.address), &control, |interval| {
+        if interval.in_flight > 0 {
+            control.stop();
+        }
+        ended = interval.at;
+    });
+    assert!(ended < Nanos::from_secs(10), "{ended:?}");
+    assert!(run.duration < Nanos::from_secs(5), "{:?}", run.duration);
 }
 
 #[test]

@@ -18,11 +18,8 @@ impl<O: Observer> Worker<'_, O> {
             self.finish_connecting(index);
         }
         let State::Open(open) = &mut self.connections[index] else { return };
-        if event.is_writable()
-            && let Err(end) = open.flush()
-        {
-            self.end_connection(index, end);
-            return;
+        if event.is_writable() {
+            open.flush();
         }
         if event.is_readable() || event.is_read_closed() || event.is_error() {
             self.read(index, event.is_read_closed() || event.is_error());
@@ -64,7 +61,7 @@ impl<O: Observer> Worker<'_, O> {
             if let Some((answered, last)) = answered {
                 self.answered(index, answered, done);
                 if last {
-                    return Err(if consumed < len { End::Malformed } else { End::Said });
+                    return Err(if consumed < len { End::Surplus } else { End::Said });
                 }
             }
         }
@@ -76,10 +73,11 @@ impl<O: Observer> Worker<'_, O> {
         if self.is_used_up(index) {
             self.close(index);
         } else if self.stage == Stage::Running && self.has_room(index) {
-            if self.plan.is_scheduled() || !self.waiting.is_empty() {
+            if self.plan.is_scheduled() && self.waiting.is_empty() {
                 self.make_ready(index);
             } else {
-                self.fill(index, Nanos::MAX);
+                let now = self.clock.now();
+                self.fill(index, now);
             }
         }
     }
@@ -108,18 +106,21 @@ impl<O: Observer> Worker<'_, O> {
         None
     }
 
+    /// Where clients keep their connections nobody asks for just any.
     pub(super) fn make_ready(&mut self, index: usize) {
         if let State::Open(open) = &mut self.connections[index]
             && !open.is_ready
+            && self.waiting.is_empty()
         {
             open.is_ready = true;
             self.ready.push_back(index);
         }
     }
 
-    /// Starts the attempts to connect whose time has come.
+    /// Starts the attempts to connect whose time has come; not too many in a turn, since answers wait meanwhile.
     pub(super) fn connect_due(&mut self, now: Nanos) {
-        while let Some((at, index)) = self.to_connect.front().copied() {
+        for _ in 0..MOST_CONNECTS {
+            let Some((at, index)) = self.to_connect.front().copied() else { return };
             if at.max(self.next_connect) > now {
                 return;
             }
@@ -139,6 +140,7 @@ impl<O: Observer> Worker<'_, O> {
     fn register(&mut self, mut stream: mio::net::TcpStream, index: usize, since: Nanos) -> io::Result<()> {
         self.poll.registry().register(&mut stream, Token(index), Interest::READABLE | Interest::WRITABLE)?;
         self.connections[index] = State::Connecting { stream, since };
+        self.connecting += 1;
         Ok(())
     }
 
@@ -152,6 +154,7 @@ impl<O: Observer> Worker<'_, O> {
                     return;
                 };
                 self.connections[index] = State::Open(Open::new(stream, self.settings.pipeline));
+                self.connecting -= 1;
                 self.publisher.record().connections.established += 1;
                 self.open += 1;
                 self.failures = 0;
@@ -166,13 +169,16 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Tries again later, the later the more attempts have failed; meanwhile a request that is due has no connection.
     fn connecting_failed(&mut self, index: usize, error: &io::Error, now: Nanos) {
-        self.connections[index] = State::Closed;
+        if let State::Connecting { .. } = std::mem::replace(&mut self.connections[index], State::Closed) {
+            self.connecting -= 1;
+        }
         count_failure(&mut self.publisher.record().connections, error);
         if self.stage != Stage::Running {
             return;
         }
         self.failures = self.failures.saturating_add(1);
-        if self.open == 0 {
+        self.refuse_waiting(index, now);
+        if self.open == 0 && self.connecting == 0 {
             self.refuse(now);
         }
         let shift = (self.failures / self.connections.len() as u32).min(MAX_DOUBLINGS);
@@ -195,6 +201,10 @@ impl<O: Observer> Worker<'_, O> {
             End::Eof => connections.closed_by_peer += 1,
             End::Reset => connections.reset += 1,
             End::Malformed | End::Said => connections.closed_by_us += 1,
+            End::Surplus => {
+                connections.closed_by_us += 1;
+                connections.surplus += 1;
+            }
         }
         self.drop_connection(index, outcomes, now);
     }
@@ -224,7 +234,11 @@ impl<O: Observer> Worker<'_, O> {
         for index in 0..self.connections.len() {
             match &self.connections[index] {
                 State::Connecting { since, .. } if now - *since >= timeout => {
-                    self.connecting_failed(index, &io::ErrorKind::TimedOut.into(), now);
+                    // The kernel may have connected it already, and the event waits behind thousands of others.
+                    self.finish_connecting(index);
+                    if let State::Connecting { .. } = self.connections[index] {
+                        self.connecting_failed(index, &io::ErrorKind::TimedOut.into(), now);
+                    }
                 }
                 State::Open(open) if open.in_flight.front().is_some_and(|oldest| now - oldest.sent >= timeout) => {
                     self.publisher.record().connections.closed_by_us += 1;
@@ -243,6 +257,7 @@ impl<O: Observer> Worker<'_, O> {
                 State::Closed => {}
                 State::Connecting { .. } => {
                     self.connections[index] = State::Closed;
+                    self.connecting -= 1;
                     self.publisher.record().connections.failed += 1;
                 }
                 State::Open(_) => {
@@ -257,5 +272,7 @@ impl<O: Observer> Worker<'_, O> {
 /// When to try again after a failed attempt to connect; doubled each time all of them have failed once more, [`MAX_DOUBLINGS`] times.
 const RETRY: Nanos = Nanos::from_millis(5);
 const MAX_DOUBLINGS: u32 = 6;
+/// Attempts to connect in one turn: a millisecond or two.
+const MOST_CONNECTS: usize = 256;
 const SHORTEST_SCAN: Nanos = Nanos::from_millis(1);
 const LONGEST_SCAN: Nanos = Nanos::from_millis(100);

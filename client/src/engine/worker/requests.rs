@@ -13,7 +13,7 @@ impl<O: Observer> Worker<'_, O> {
         loop {
             match self.share.due() {
                 Due::At(due) if due <= now => {
-                    if self.settings.deadline.is_some_and(|deadline| now - due > deadline) {
+                    if self.is_too_late(Some(due), now) {
                         self.shed(now);
                         continue;
                     }
@@ -69,6 +69,10 @@ impl<O: Observer> Worker<'_, O> {
             let planned = if let Some(queue) = self.waiting.get_mut(index) {
                 let Some(planned) = queue.pop_front() else { break };
                 self.waiting_count -= 1;
+                if self.is_too_late(planned.due, now) {
+                    self.end_unsent(&planned, Outcome::Shed, now);
+                    continue;
+                }
                 planned
             } else {
                 match self.share.due() {
@@ -88,14 +92,12 @@ impl<O: Observer> Worker<'_, O> {
         }
         self.last_sent = batch_sent;
         let State::Open(open) = &mut self.connections[index] else { return };
-        let result = open.send(&self.output);
+        open.send(&self.output);
         let record = self.publisher.record();
         record.bytes_out += self.output.len() as u64;
         record.ledger.sent += sent;
-        match result {
-            Ok(()) if self.plan.is_scheduled() && self.has_room(index) => self.make_ready(index),
-            Ok(()) => {}
-            Err(end) => self.end_connection(index, end),
+        if self.plan.is_scheduled() && self.has_room(index) {
+            self.make_ready(index);
         }
     }
 
@@ -112,6 +114,12 @@ impl<O: Observer> Worker<'_, O> {
         }
     }
 
+    /// Whether a request is behind its schedule by more than allowed.
+    fn is_too_late(&self, due: Option<Nanos>, now: Nanos) -> bool {
+        let late = due.map_or(Nanos::ZERO, |due| now - due);
+        self.settings.deadline.is_some_and(|deadline| late > deadline)
+    }
+
     fn take(&mut self) -> Planned {
         self.publisher.record().ledger.planned += 1;
         self.share.take()
@@ -126,7 +134,7 @@ impl<O: Observer> Worker<'_, O> {
         if let Some(times) = record.times(outcome) {
             times.record(request.due, request.sent, done);
         }
-        if request.n % SAMPLED == 0 && record.sample.len() < MAX_SAMPLE {
+        if is_sampled(request.n) && record.sample.len() < MAX_SAMPLE {
             record.sample.push(request.id);
         }
         if let Some(served) = self.served.get_mut(request.id as usize) {
@@ -170,12 +178,20 @@ impl<O: Observer> Worker<'_, O> {
         });
     }
 
-    /// What was due and found no connection when the run is stopped.
-    pub(super) fn shed_the_rest(&mut self, now: Nanos) {
-        let end = self.plan.stop().after.map_or(now, |end| end.min(now));
-        while matches!(self.share.due(), Due::At(due) if due <= end) {
+    /// What was due and found no connection when the run was stopped; so much of it as fits in a turn. Says whether that was all.
+    pub(super) fn shed_the_rest(&mut self, now: Nanos) -> bool {
+        let end = self.plan.stop().after.map_or(self.stopped_at, |end| end.min(self.stopped_at));
+        for _ in 0..MOST_SHED {
+            if !matches!(self.share.due(), Due::At(due) if due <= end) {
+                self.shed_waiting(now);
+                return true;
+            }
             self.shed(now);
         }
+        false
+    }
+
+    fn shed_waiting(&mut self, now: Nanos) {
         for index in 0..self.waiting.len() {
             while let Some(planned) = self.waiting[index].pop_front() {
                 self.end_unsent(&planned, Outcome::Shed, now);
@@ -186,11 +202,21 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Requests that found no connection, because none can be had, for as long as an answer may take.
     fn refuse_stale(&mut self, now: Nanos) {
-        if self.open > 0 || self.failures == 0 {
+        if self.open > 0 || self.connecting > 0 || self.failures == 0 {
             return;
         }
         while matches!(self.share.due(), Due::At(due) if now - due > self.settings.timeout) {
             self.refuse(now);
+        }
+    }
+
+    /// The connection that these requests wait for can't be had.
+    pub(super) fn refuse_waiting(&mut self, index: usize, now: Nanos) {
+        let Some(queue) = self.waiting.get_mut(index) else { return };
+        let queue = std::mem::take(queue);
+        self.waiting_count -= queue.len();
+        for planned in queue {
+            self.end_unsent(&planned, Outcome::Refused, now);
         }
     }
 
@@ -225,5 +251,12 @@ impl<O: Observer> Worker<'_, O> {
     }
 }
 
+/// Whether this request leaves its client's id in the sample: one in [`SAMPLED`], whatever the order of the ids.
+fn is_sampled(n: u64) -> bool {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) < u64::MAX / SAMPLED
+}
+
+/// Requests shed in one turn: a millisecond or less, since answers wait meanwhile.
+const MOST_SHED: usize = 10_000;
 /// More requests than this don't wait for a connection of their own; they stay with the plan, where they take no memory.
-const MAX_WAITING: usize = 65_536;
+pub(super) const MAX_WAITING: usize = 65_536;

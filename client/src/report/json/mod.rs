@@ -180,6 +180,7 @@ fn connections(ledger: &ConnectionLedger) -> Value {
         "closed_by_peer": ledger.closed_by_peer,
         "reset": ledger.reset,
         "closed_by_us": ledger.closed_by_us,
+        "surplus": ledger.surplus,
         "residual": ledger.residual(),
         "open": ledger.open(),
     })

@@ -153,6 +153,7 @@ impl Report<'_> {
             ("closed by the peer", ledger.closed_by_peer),
             ("reset by the peer", ledger.reset),
             ("closed by the client", ledger.closed_by_us),
+            ("answered unasked", ledger.surplus),
         ];
         for (name, n) in rare.into_iter().filter(|(_, n)| *n > 0) {
             amount(f, name, &count(n), "")?;
