@@ -83,7 +83,10 @@ impl Core {
             .name(&format!("core-{}", self.cpu))
             .io_memory(EXECUTOR_IO_MEMORY)
             .ring_depth(EXECUTOR_RING_DEPTH)
-            .preempt_timer(PREEMPT)
+            .preempt_timer(match self.engine {
+                Engine::Ring => PREEMPT_RING,
+                Engine::Glommio => PREEMPT_STREAMS,
+            })
             .make()
             .map_err(|error| error.to_string())
     }
@@ -99,5 +102,8 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 const EXECUTOR_IO_MEMORY: usize = 64 << 10;
 /// glommio's rings carry timers and an eventfd.
 const EXECUTOR_RING_DEPTH: usize = 64;
-/// How often a busy core enters glommio's reactor: a few system calls per 10 ms.
-const PREEMPT: Duration = Duration::from_millis(10);
+/// How often a busy core enters glommio's reactor. Not less: an executor that loses its CPU for so long between setting this timer and
+/// looking at its tasks takes them for preempted, and sleeps; at start, for ever. The ring's sockets aren't glommio's.
+const PREEMPT_RING: Duration = Duration::from_millis(200);
+/// Streams are, and each waits for the reactor while others are busy.
+const PREEMPT_STREAMS: Duration = Duration::from_millis(50);
