@@ -1,6 +1,8 @@
 //! What a run was: all that the reports, the gates and the verdict are made from.
 
-use crate::{Nanos, Record};
+use std::ops::AddAssign;
+
+use crate::{Nanos, Outcome, Record};
 
 /// A finished run.
 #[derive(Clone, Debug)]
@@ -47,6 +49,20 @@ pub struct Served {
     pub allowed: u32,
     /// Requests that were denied.
     pub denied: u32,
+}
+
+impl Served {
+    /// One request that ended like this.
+    pub(crate) fn one(outcome: Outcome) -> Self {
+        Self { allowed: u32::from(outcome == Outcome::Allowed), denied: u32::from(outcome == Outcome::Denied) }
+    }
+}
+
+impl AddAssign for Served {
+    fn add_assign(&mut self, other: Self) {
+        self.allowed = self.allowed.saturating_add(other.allowed);
+        self.denied = self.denied.saturating_add(other.denied);
+    }
 }
 
 /// How the generator itself fared: what the verdict is drawn from.

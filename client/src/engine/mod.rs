@@ -61,7 +61,7 @@ impl Observer for () {
 /// A plan that was carried out.
 #[derive(Clone, Debug)]
 pub struct Run {
-    /// From the start to the end of the plan; where that has none, to the last request.
+    /// From the start to the end of the plan; where it has none or was stopped before, to when sending stopped.
     pub duration: Nanos,
     /// Whether it was stopped before the plan was at its end.
     pub interrupted: bool,
@@ -133,6 +133,12 @@ pub fn observed<O: Observer>(
             threads.into_iter().map(|thread| thread.join().expect("a worker that doesn't panic")).collect();
         Ok::<_, io::Error>((left?, total))
     })?;
+    let cpu = health::process_cpu() - cpu_before;
+    Ok(together(plan, left, total, Health { cpu, load_at_start, ..Health::default() }))
+}
+
+/// The run that these threads have carried out.
+fn together<O>(plan: &Plan, left: Vec<Left<O>>, total: Record, mut health: Health) -> (Run, Vec<O>) {
     let interrupted = left.iter().any(|worker| worker.interrupted);
     let last = |instant: fn(&Left<O>) -> Nanos| left.iter().map(instant).max().unwrap_or_default();
     let stopped = last(if plan.is_scheduled() { |worker| worker.stopped_at } else { |worker| worker.last_sent });
@@ -142,19 +148,17 @@ pub fn observed<O: Observer>(
         None => stopped,
     };
     let mut clients = vec![Served::default(); counted_ids(plan)];
-    let mut health = Health { cpu: health::process_cpu() - cpu_before, load_at_start, ..Health::default() };
     let mut observers = Vec::new();
     for worker in left {
         for (sum, served) in clients.iter_mut().zip(worker.served) {
-            sum.allowed = sum.allowed.saturating_add(served.allowed);
-            sum.denied = sum.denied.saturating_add(served.denied);
+            *sum += served;
         }
         health.threads.push(worker.health);
         health.longest_backlog += worker.longest_backlog;
         observers.push(worker.observer);
     }
     let offered = plan.is_scheduled().then_some(total.ledger.planned);
-    Ok((Run { duration, interrupted, offered, total, clients, health }, observers))
+    (Run { duration, interrupted, offered, total, clients, health }, observers)
 }
 
 /// How many clients are counted one by one.

@@ -62,7 +62,7 @@ impl Hints {
         Hints::default()
     }
 
-    /// Never learns: each head is read in full. For `--strict`, and to check the other kind against.
+    /// Never learns: each head is read in full. To check the other kind against.
     pub fn strict() -> Self {
         Hints { strict: true, ..Hints::default() }
     }

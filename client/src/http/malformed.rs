@@ -35,8 +35,6 @@ pub enum Malformed {
     Trailer,
     /// The connection ended in the middle of the answer.
     Truncated,
-    /// Bytes came after the last answer that was asked for. Said by the caller, who knows which one that was.
-    Surplus,
 }
 
 impl fmt::Display for Malformed {
@@ -57,7 +55,6 @@ impl fmt::Display for Malformed {
             Malformed::ChunkEnd => "a chunk longer than its size",
             Malformed::Trailer => "malformed or endless trailers",
             Malformed::Truncated => "the connection ended in the middle of an answer",
-            Malformed::Surplus => "bytes after the last answer",
         })
     }
 }

@@ -63,7 +63,7 @@ pub struct Answer {
     pub status: u16,
     /// How many of the bytes just given were this answer's, interim answers before it included; 0 from [`Answers::finish`].
     pub consumed: usize,
-    /// The connection ends after this answer: bytes behind it are [`Malformed::Surplus`].
+    /// The connection ends after this answer: bytes behind it are nobody's.
     pub closes: bool,
     /// `Retry-After`, if there is one such field and it is in seconds.
     pub retry_after: Option<u32>,

@@ -70,7 +70,8 @@ impl<O: Observer> Worker<'_, O> {
 
     /// Sends again on a connection that has been answered, or has it wait for what is due.
     fn go_on(&mut self, index: usize) {
-        if self.is_used_up(index) {
+        let State::Open(open) = &self.connections[index] else { return };
+        if open.in_flight.is_empty() && self.is_used_up(open) {
             self.close(index);
         } else if self.stage == Stage::Running && self.has_room(index) {
             if self.plan.is_scheduled() && self.waiting.is_empty() {
@@ -84,13 +85,12 @@ impl<O: Observer> Worker<'_, O> {
 
     pub(super) fn has_room(&self, index: usize) -> bool {
         let State::Open(open) = &self.connections[index] else { return false };
-        let used_up = self.settings.requests_per_connection.is_some_and(|limit| open.requests >= limit);
-        open.in_flight.len() < self.settings.pipeline as usize && !used_up
+        open.in_flight.len() < self.settings.pipeline as usize && !self.is_used_up(open)
     }
 
-    fn is_used_up(&self, index: usize) -> bool {
-        let State::Open(open) = &self.connections[index] else { return false };
-        open.in_flight.is_empty() && self.settings.requests_per_connection.is_some_and(|limit| open.requests >= limit)
+    /// Whether it has carried as many requests as it may.
+    fn is_used_up(&self, open: &Open) -> bool {
+        self.settings.requests_per_connection.is_some_and(|limit| open.requests >= limit)
     }
 
     /// The next open connection that has room.
@@ -145,15 +145,13 @@ impl<O: Observer> Worker<'_, O> {
     }
 
     fn finish_connecting(&mut self, index: usize) {
-        let State::Connecting { stream, .. } = &self.connections[index] else { return };
+        let state = &mut self.connections[index];
+        let State::Connecting { stream, .. } = &*state else { return };
         match connected(stream) {
             Ok(false) => {}
             Ok(true) => {
-                let State::Connecting { stream, .. } = std::mem::replace(&mut self.connections[index], State::Closed)
-                else {
-                    return;
-                };
-                self.connections[index] = State::Open(Open::new(stream, self.settings.pipeline));
+                let State::Connecting { stream, .. } = std::mem::replace(state, State::Closed) else { return };
+                *state = State::Open(Open::new(stream, self.settings.pipeline));
                 self.connecting -= 1;
                 self.publisher.record().connections.established += 1;
                 self.open += 1;
@@ -177,7 +175,7 @@ impl<O: Observer> Worker<'_, O> {
             return;
         }
         self.failures = self.failures.saturating_add(1);
-        self.refuse_waiting(index, now);
+        self.end_waiting(index, Outcome::Refused, now);
         if self.open == 0 && self.connecting == 0 {
             self.refuse(now);
         }

@@ -5,6 +5,7 @@ use super::super::{Exchange, Observer};
 use super::Worker;
 use crate::plan::{Due, Planned};
 use crate::record::{MAX_SAMPLE, SAMPLED};
+use crate::summary::Served;
 use crate::{Nanos, Outcome};
 
 impl<O: Observer> Worker<'_, O> {
@@ -138,11 +139,7 @@ impl<O: Observer> Worker<'_, O> {
             record.sample.push(request.id);
         }
         if let Some(served) = self.served.get_mut(request.id as usize) {
-            match outcome {
-                Outcome::Allowed => served.allowed = served.allowed.saturating_add(1),
-                Outcome::Denied => served.denied = served.denied.saturating_add(1),
-                _ => {}
-            }
+            *served += Served::one(outcome);
         }
         self.ended(index, request, outcome, Some(status), done);
     }
@@ -183,21 +180,12 @@ impl<O: Observer> Worker<'_, O> {
         let end = self.plan.stop().after.map_or(self.stopped_at, |end| end.min(self.stopped_at));
         for _ in 0..MOST_SHED {
             if !matches!(self.share.due(), Due::At(due) if due <= end) {
-                self.shed_waiting(now);
+                (0..self.waiting.len()).for_each(|index| self.end_waiting(index, Outcome::Shed, now));
                 return true;
             }
             self.shed(now);
         }
         false
-    }
-
-    fn shed_waiting(&mut self, now: Nanos) {
-        for index in 0..self.waiting.len() {
-            while let Some(planned) = self.waiting[index].pop_front() {
-                self.end_unsent(&planned, Outcome::Shed, now);
-            }
-        }
-        self.waiting_count = 0;
     }
 
     /// Requests that found no connection, because none can be had, for as long as an answer may take.
@@ -210,13 +198,13 @@ impl<O: Observer> Worker<'_, O> {
         }
     }
 
-    /// The connection that these requests wait for can't be had.
-    pub(super) fn refuse_waiting(&mut self, index: usize, now: Nanos) {
+    /// Ends the requests that wait for this connection.
+    pub(super) fn end_waiting(&mut self, index: usize, outcome: Outcome, now: Nanos) {
         let Some(queue) = self.waiting.get_mut(index) else { return };
         let queue = std::mem::take(queue);
         self.waiting_count -= queue.len();
         for planned in queue {
-            self.end_unsent(&planned, Outcome::Refused, now);
+            self.end_unsent(&planned, outcome, now);
         }
     }
 
