@@ -9,7 +9,7 @@ mod villain;
 
 use std::net::SocketAddr;
 
-use tollgate_client::engine::{self, Classes, Close, Wait};
+use tollgate_client::engine;
 use tollgate_client::plan::{Plan, PlanSettings, RequestSettings, Schedule, Stop};
 use tollgate_client::{Control, EngineSettings, Nanos, Outcome, Run};
 
@@ -28,23 +28,9 @@ fn scheduled(target: SocketAddr, schedule: Schedule, span: Nanos) -> PlanSetting
 }
 
 fn settings(target: SocketAddr) -> EngineSettings {
-    EngineSettings {
-        target,
-        sources: Vec::new(),
-        connections: 2,
-        threads: 1,
-        pipeline: 1,
-        requests_per_connection: None,
-        connection_rate: None,
-        close: Close::Orderly,
-        timeout: Nanos::from_secs(10),
-        deadline: None,
-        drain: Nanos::from_secs(10),
-        wait: Wait::Hybrid,
-        pin: false,
-        classes: Classes::default(),
-        interval: Nanos::from_millis(100),
-    }
+    let patient = Nanos::from_secs(10);
+    let interval = Nanos::from_millis(100);
+    EngineSettings { connections: 2, timeout: patient, drain: patient, interval, ..EngineSettings::to(target) }
 }
 
 /// Runs it to its end, and sees that the ledgers balance and that the intervals add up to the run.
