@@ -1,0 +1,3 @@
+//! The `tollgate-tester` binary. Everything is in the library.
+
+fn main() {}
