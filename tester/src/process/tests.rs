@@ -122,7 +122,9 @@ fn a_crash_is_told_from_an_exit_and_leaves_the_last_words() {
         ("echo out of luck; exit 101", Fate::Exited(101)),
     ] {
         // It ends when it is told to: not before it was ready.
-        let (server, _listener) = shell(&format!("ulimit -c 0; trap \"{script}\" USR1; while :; do sleep 0.01; done"));
+        let (server, _listener) =
+            shell(&format!("ulimit -c 0; trap \"{script}\" USR1; echo armed; while :; do sleep 0.01; done"));
+        wait_until("it is armed", || server.last_lines().len() == 2);
         assert_eq!(server.fate(), Fate::Alive);
         let pid = server.process.pid().expect("ours");
         rustix::process::kill_process(pid, rustix::process::Signal::USR1).expect("it runs");
