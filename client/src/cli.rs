@@ -126,7 +126,7 @@ pub struct Args {
     #[arg(long, value_name = "CODES", default_value = "429,503", value_parser = value::deny, help_heading = REQUEST)]
     pub deny: Codes,
 
-    /// Exit with 3 if this holds at the end: 'denied.p99>5ms', 'errors>0.1%', 'rate_ratio<0.99'; give it again for more
+    /// Exit with 3 if this holds at the end, or if nothing was measured for it: 'denied.p99>5ms', 'errors>0.1%', 'rate_ratio<0.99'; give it again for more
     #[arg(long, value_name = "EXPR", help_heading = "Pass or fail")]
     pub fail_if: Vec<Gate>,
 
@@ -289,7 +289,7 @@ Exit codes:
   0   ok: it ran, or was stopped, and its numbers add up
   1   could not run: the host is unknown or refuses, a file can't be written, ...
   2   usage: an option is wrong
-  3   a --fail-if broke
+  3   a --fail-if broke, or there was nothing to judge it by
   5   --require-valid, and the client itself was the bottleneck
   70  the ledger does not balance: a bug of the client";
 
