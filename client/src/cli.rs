@@ -283,7 +283,8 @@ Examples:
 
 Durations take us, ms, s, m and h (a bare number is seconds), numbers take k and M.
 
-While it runs, a key (or SIGINT, SIGTERM) stops it: no new requests, the answers in flight are awaited. Another one gives them up.
+While it runs, a key (or SIGINT, SIGTERM) stops it: no new requests, the answers in flight are awaited. Another key or signal gives them
+up, and so does the same key after a moment: one that is held counts once.
 
 Exit codes:
   0   ok: it ran, or was stopped, and its numbers add up

@@ -19,7 +19,7 @@
 //!  hottest     id 7 60.0% · id 42 30.0%
 //!  generator   63% busy · lateness p99 12.0us · backlog 4
 //!
-//!  37 in flight · any key stops and drains, another one gives up
+//!  37 in flight · any key stops and drains, another key gives up
 //! ```
 //!
 //! One function draws one block from the [`State`]; none of them knows a terminal, so a test can look at the picture.
@@ -189,11 +189,11 @@ fn footer_line(last: &Point, palette: Palette) -> Line<'static> {
     let in_flight = count(last.in_flight);
     match last.stage {
         Some(Stage::Draining) => {
-            Line::styled(format!("draining {in_flight} in flight… · a key gives them up"), palette.warn(true))
+            Line::styled(format!("draining {in_flight} in flight… · another key gives them up"), palette.warn(true))
         }
         Some(Stage::Aborted) => Line::styled("giving up what is in flight…", palette.warn(true)),
         Some(Stage::Running) | None => Line::styled(
-            format!("{in_flight} in flight · any key stops and drains, another one gives up"),
+            format!("{in_flight} in flight · any key stops and drains, another key gives up"),
             Modifier::DIM,
         ),
     }
@@ -338,5 +338,5 @@ mod tests {
  hottest     id 7 60.0% · id 42 30.0%
  generator   63% busy · lateness p99 12.0us · backlog 4
 
- 37 in flight · any key stops and drains, another one gives up";
+ 37 in flight · any key stops and drains, another key gives up";
 }
