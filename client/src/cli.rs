@@ -1,11 +1,9 @@
 //! The command line, as typed. What the options mean together is decided in [`crate::program::meant`].
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, ValueHint};
 
@@ -13,8 +11,10 @@ use crate::Nanos;
 use crate::engine::{Close, Wait};
 use crate::plan::{Affinity, Arrival, IdPlace, Pick, Profile, Rate, Stop, Think};
 use crate::report::Gate;
+pub use answer::Answer;
 use value::Codes;
 
+mod answer;
 pub mod value;
 
 /// An HTTP load client with an open and a closed loop, many simulated clients, and numbers that add up.
@@ -90,7 +90,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = value::clients, help_heading = CLIENTS)]
     pub clients: Option<u32>,
 
-    /// Whose request is next: uniform, rr, zipf:1.1, hot:0.2:0.8, tail:0.1, seq or file:PATH
+    /// Whose request is next: uniform, rr (in turn), zipf:1.1, hot:0.2:0.8 (80% of the requests to the first 20% of the ids),
+    /// tail:0.1 (90% to the last 10%; tail:0.1:0.5 half of them), seq or file:PATH
     #[arg(long, value_name = "DIST", default_value = "uniform", help_heading = CLIENTS)]
     pub pick: Pick,
 
@@ -182,15 +183,6 @@ pub struct Given {
     pub typed: bool,
 }
 
-/// What the command line came to, other than options to go by.
-#[derive(Debug)]
-pub enum Answer {
-    /// The help or the version, to be printed as it is.
-    Help(clap::Error),
-    /// What is wrong, in a line.
-    Wrong(String),
-}
-
 impl Args {
     /// Reads the command line; the first argument is the program. Also returns the options that decide what is done (not those that
     /// decide what is shown), as typed; and those that make the plan also when they are defaults.
@@ -231,38 +223,6 @@ fn name(arg: &Arg) -> String {
     match (arg.get_short(), arg.get_long()) {
         (Some(short), _) => format!("-{short}"),
         (None, long) => format!("--{}", long.unwrap_or_default()),
-    }
-}
-
-impl From<clap::Error> for Answer {
-    fn from(error: clap::Error) -> Self {
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Help(error),
-            // Our own readers name the flag and say what to do; what clap puts around it would say it twice.
-            ErrorKind::ValueValidation => match std::error::Error::source(&error) {
-                Some(cause) => Self::Wrong(cause.to_string()),
-                None => Self::Wrong(one_line(&error)),
-            },
-            _ => Self::Wrong(one_line(&error)),
-        }
-    }
-}
-
-/// The paragraphs of clap up to the usage, in one line.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines =
-        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    lines.join("; ").trim_start_matches("error: ").to_owned()
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Help(text) => text.fmt(f),
-            Self::Wrong(line) => line.fmt(f),
-        }
     }
 }
 
