@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
@@ -52,19 +53,19 @@ pub struct Args {
 
     /// Connections in total
     #[arg(short, long, value_name = "N", default_value = "64", value_parser = value::connections, help_heading = "Connections")]
-    pub connections: u32,
+    pub connections: NonZeroU32,
 
     /// Requests in flight on one connection, at most
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = value::pipeline, help_heading = "Connections")]
-    pub pipeline: u32,
+    pub pipeline: NonZeroU32,
 
     /// Close a connection after so many requests and open another
     #[arg(long, value_name = "N", value_parser = value::reqs_per_conn, help_heading = "Connections")]
-    pub reqs_per_conn: Option<u32>,
+    pub reqs_per_conn: Option<NonZeroU32>,
 
     /// New connections per second, at most
     #[arg(long, value_name = "N", value_parser = value::conn_rate, help_heading = "Connections")]
-    pub conn_rate: Option<u64>,
+    pub conn_rate: Option<NonZeroU32>,
 
     /// How a connection is closed: orderly (FIN) or reset (RST, leaves no TIME-WAIT)
     #[arg(long, value_name = "HOW", default_value = "orderly", value_parser = value::close, help_heading = "Connections")]
@@ -161,7 +162,7 @@ pub struct Args {
 
     /// Threads, one loop each [default: CPUs - 1, at least 1]
     #[arg(short, long, value_name = "N", value_parser = value::threads, help_heading = "Generator")]
-    pub threads: Option<u32>,
+    pub threads: Option<NonZeroU32>,
 
     /// How a thread waits: spin (exact, takes a CPU), hybrid or sleep
     #[arg(long, value_name = "HOW", default_value = "hybrid", value_parser = value::wait, help_heading = "Generator")]

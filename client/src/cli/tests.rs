@@ -132,10 +132,13 @@ fn every_option_of_the_design_is_read() {
     .unwrap();
     let stage = |secs, from, to| Stage { span: Nanos::from_secs(secs), from, to };
     assert_eq!(args.stages, Some(Profile::stages(vec![stage(10, 1_000, 1_000), stage(30, 1_000, 50_000)]).unwrap()));
-    assert_eq!((args.clients, args.connections, args.threads, args.pipeline), (Some(2_000), 8, Some(2), 4));
+    assert_eq!(
+        (args.clients, [Some(args.connections), args.threads, Some(args.pipeline)]),
+        (Some(2_000), [8, 2, 4].map(NonZeroU32::new))
+    );
     assert_eq!(
         (args.requests, args.seed, args.reqs_per_conn, args.conn_rate),
-        (Some(10_000), Some(7), Some(100), Some(1_000))
+        (Some(10_000), Some(7), NonZeroU32::new(100), NonZeroU32::new(1_000))
     );
     assert_eq!(
         (args.pick.to_string(), args.id, args.affinity),

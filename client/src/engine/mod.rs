@@ -113,7 +113,7 @@ pub fn observed<O: Observer>(
             Worker::new(number, plan, settings, control, clock, publisher, observer(number))
         };
         // All of them before the first one runs: what can't be had is said at once.
-        let workers = (0..settings.threads).map(worker).collect::<io::Result<Vec<_>>>()?;
+        let workers = (0..settings.workers()).map(worker).collect::<io::Result<Vec<_>>>()?;
         let mut threads = Vec::new();
         for (number, worker) in workers.into_iter().enumerate() {
             let cpu = cpus.get(number % cpus.len().max(1)).copied();

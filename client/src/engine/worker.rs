@@ -98,8 +98,8 @@ impl<'run, O: Observer> Worker<'run, O> {
         publisher: Publisher,
         observer: O,
     ) -> io::Result<Self> {
-        let threads = settings.threads;
-        let count = (settings.connections / threads + u32::from(number < settings.connections % threads)) as usize;
+        let (threads, connections) = (settings.workers(), settings.connections.get());
+        let count = (connections / threads + u32::from(number < connections % threads)) as usize;
         let sticky = plan.affinity() == Affinity::Sticky;
         Ok(Self {
             plan,

@@ -1,6 +1,7 @@
 //! Options that are right by themselves and not together.
 
 use std::fmt;
+use std::num::NonZeroU32;
 use std::path::{self, Path, PathBuf};
 
 use crate::cli::Args;
@@ -19,14 +20,14 @@ pub enum Conflict {
     /// Each thread needs a connection.
     FewConnections {
         /// As typed, or by default.
-        connections: u32,
+        connections: NonZeroU32,
         /// As typed.
-        threads: u32,
+        threads: NonZeroU32,
     },
     /// Each thread needs a CPU of its own.
     FewCpus {
         /// As typed.
-        threads: u32,
+        threads: NonZeroU32,
         /// As many as this process may use.
         cpus: u32,
     },
@@ -48,7 +49,7 @@ impl Conflict {
             Some(threads) if args.connections < threads => {
                 Err(Self::FewConnections { connections: args.connections, threads })
             }
-            Some(threads) if args.pin && cpus < threads => Err(Self::FewCpus { threads, cpus }),
+            Some(threads) if args.pin && cpus < threads.get() => Err(Self::FewCpus { threads, cpus }),
             _ => outputs(args),
         }
     }

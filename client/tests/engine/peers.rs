@@ -12,7 +12,7 @@ use tollgate_client::engine::Stage;
 use tollgate_client::plan::{Arrival, PlanSettings, Rate, Schedule, Stop};
 use tollgate_client::{Control, EngineSettings, Nanos, Outcome};
 
-use crate::{count, requests, run, run_with, scheduled, settings};
+use crate::{count, requests, run, run_with, scheduled, settings, some};
 
 /// A peer that runs until it is dropped.
 struct Peer {
@@ -62,8 +62,8 @@ impl Drop for Peer {
 
 /// Three runs: a pipelined closed loop, an open loop, and one that is drained in the middle. Returns how many were answered.
 fn load(target: SocketAddr) -> u64 {
-    let usual = EngineSettings { connections: 4, threads: 2, ..settings(target) };
-    let pipelined = EngineSettings { pipeline: 4, ..usual.clone() };
+    let usual = EngineSettings { connections: some(4), threads: some(2), ..settings(target) };
+    let pipelined = EngineSettings { pipeline: some(4), ..usual.clone() };
     let closed = run(requests(target, 2_000), &pipelined);
     let span = Nanos::from_millis(300);
     let rate = Rate::Constant(2_000).over(Some(span)).expect("a rate");

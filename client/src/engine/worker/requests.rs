@@ -52,7 +52,7 @@ impl<O: Observer> Worker<'_, O> {
             return false;
         }
         let planned = self.take();
-        let index = planned.id as usize / self.settings.threads as usize % self.connections.len();
+        let index = planned.id as usize / self.settings.workers() as usize % self.connections.len();
         self.waiting[index].push_back(planned);
         self.waiting_count += 1;
         if self.has_room(index) {
@@ -225,7 +225,7 @@ impl<O: Observer> Worker<'_, O> {
     pub(super) fn backlog(&mut self, now: Nanos) -> u64 {
         let due = match self.share.due() {
             Due::At(due) if self.stage == super::Stage::Running && due < now => {
-                self.plan.due_between(due, now) / f64::from(self.settings.threads)
+                self.plan.due_between(due, now) / f64::from(self.settings.workers())
             }
             _ => 0.0,
         };
@@ -235,7 +235,7 @@ impl<O: Observer> Worker<'_, O> {
     }
 
     fn capacity(&self) -> u64 {
-        self.connections.len() as u64 * u64::from(self.settings.pipeline)
+        self.connections.len() as u64 * u64::from(self.settings.pipeline.get())
     }
 }
 
