@@ -212,6 +212,11 @@ impl Plan {
         self.affinity
     }
 
+    /// Whether all requests of id i are worker i mod workers's: the reason may be the affinity, or think time.
+    pub(crate) fn keeps_ids_apart(&self) -> bool {
+        self.affinity == Affinity::Sticky || matches!(self.schedule, Schedule::Think(_))
+    }
+
     /// Whether requests are due at instants of their own; otherwise the loop is closed.
     pub fn is_scheduled(&self) -> bool {
         !matches!(self.schedule, Schedule::Closed)

@@ -1,6 +1,6 @@
 //! When requests are sent, over real sockets.
 
-use tollgate_client::plan::{Affinity, Arrival, PlanSettings, Rate, Schedule, Think};
+use tollgate_client::plan::{Affinity, Arrival, Plan, PlanSettings, Rate, Schedule, Think};
 use tollgate_client::{EngineSettings, Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
@@ -72,6 +72,20 @@ fn an_id_that_keeps_its_connection_is_served_there() {
     let plan = PlanSettings { affinity: Affinity::Sticky, clients: 10, ..requests(villain.address, 500) };
     let run = run(plan, &EngineSettings { connections: some(3), pipeline: some(2), ..settings(villain.address) });
     assert_eq!(count(&run, Outcome::Allowed), 500);
+}
+
+#[test]
+fn each_client_is_counted_by_itself_on_any_number_of_threads() {
+    let villain = Villain::start(Deed::Answer);
+    for (affinity, threads) in [(Affinity::Spray, 1), (Affinity::Spray, 3), (Affinity::Sticky, 3)] {
+        let plan = || PlanSettings { clients: 10, affinity, ..requests(villain.address, 500) };
+        let settings = EngineSettings { connections: some(6), threads: some(threads), ..settings(villain.address) };
+        let mut planned = [0; 10];
+        let same = Plan::new(plan()).expect("a possible plan");
+        (0..500).for_each(|n| planned[same.id(n) as usize] += 1);
+        let allowed: Vec<u32> = run(plan(), &settings).clients.iter().map(|client| client.allowed).collect();
+        assert_eq!(allowed, planned, "{affinity}, {threads} threads");
+    }
 }
 
 #[test]

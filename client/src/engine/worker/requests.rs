@@ -5,7 +5,6 @@ use super::super::{Exchange, Observer};
 use super::Worker;
 use crate::plan::{Due, Planned};
 use crate::record::{MAX_SAMPLE, SAMPLED};
-use crate::summary::Served;
 use crate::{Nanos, Outcome};
 
 impl<O: Observer> Worker<'_, O> {
@@ -138,9 +137,7 @@ impl<O: Observer> Worker<'_, O> {
         if is_sampled(request.n) && record.sample.len() < MAX_SAMPLE {
             record.sample.push(request.id);
         }
-        if let Some(served) = self.served.get_mut(request.id as usize) {
-            *served += Served::one(outcome);
-        }
+        self.tally.count(request.id, outcome);
         self.ended(index, request, outcome, Some(status), done);
     }
 
