@@ -267,6 +267,14 @@ mod tests {
     }
 
     #[test]
+    fn exhaustion_names_only_what_ran_out() {
+        let told = |ports, descriptors| Reason::Exhausted { ports, descriptors }.to_string();
+        assert_eq!(told(3, 0), "no local port for 3 connections: add --sources, or keep connections longer");
+        assert_eq!(told(0, 5), "no descriptor for 5 connections: raise ulimit -n, or lower --connections");
+        assert!(told(3, 5).starts_with("no descriptor for 5 connections and no local port for 3: "), "{}", told(3, 5));
+    }
+
+    #[test]
     fn a_late_run_says_whether_connections_were_missing() {
         let late = |backlog| Reason::Late { p99: Nanos::from_millis(2), latency_p50: Nanos::from_micros(90), backlog };
         assert!(late(0).to_string().contains("--wait spin"), "{}", late(0));
