@@ -22,6 +22,9 @@ pub(super) struct Tally {
     /// It counts the clients `first`, `first + stride`, ...
     first: u32,
     stride: u32,
+    /// Answers that `served` doesn't have yet. With a million clients each finds its counter out of the cache; counted side by side,
+    /// the processor fetches many at once, where it would wait for one between any two answers.
+    recent: Vec<(u32, Outcome)>,
 }
 
 impl Tally {
@@ -31,19 +34,29 @@ impl Tally {
             Served::default();
             counted_ids(plan, workers).saturating_sub(first as usize).div_ceil(stride as usize)
         ];
-        Self { served, first, stride }
+        Self { served, first, stride, recent: Vec::with_capacity(BATCH) }
     }
 
     /// One more answer to this client.
     #[inline]
     pub(super) fn count(&mut self, id: u32, outcome: Outcome) {
-        if let Some(served) = self.served.get_mut((id / self.stride) as usize) {
-            *served += Served::one(outcome);
+        self.recent.push((id / self.stride, outcome));
+        if self.recent.len() == BATCH {
+            self.settle();
+        }
+    }
+
+    fn settle(&mut self) {
+        for (place, outcome) in self.recent.drain(..) {
+            if let Some(served) = self.served.get_mut(place as usize) {
+                *served += Served::one(outcome);
+            }
         }
     }
 
     /// Adds what was seen to what others saw.
-    pub(super) fn add_to(self, clients: &mut [Served]) {
+    pub(super) fn add_to(mut self, clients: &mut [Served]) {
+        self.settle();
         let own = clients.iter_mut().skip(self.first as usize).step_by(self.stride as usize);
         own.zip(self.served).for_each(|(sum, served)| *sum += served);
     }
@@ -57,6 +70,8 @@ pub(super) fn counted_ids(plan: &Plan, workers: u32) -> usize {
     if is_counted { plan.ids() as usize } else { 0 }
 }
 
+/// Many times the misses that a core has under way at once, and small beside its first cache.
+const BATCH: usize = 256;
 /// Bytes for each client: as many as three threads take that each count all of them, and the sum.
 const MOST_FOR_EACH: u64 = 32;
 /// Fewer clients may take as much as so many: 16 MB.
