@@ -8,6 +8,7 @@ mod health;
 mod pause;
 mod publish;
 mod settings;
+mod tally;
 mod worker;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::summary::{Health, Served};
 use crate::{Clock, Nanos, Outcome, Record};
 use collect::Collector;
 use publish::Publisher;
+use tally::counted_ids;
 use worker::{Left, Worker};
 
 /// A request and what became of it, as an [`Observer`] sees it.
@@ -69,7 +71,7 @@ pub struct Run {
     pub offered: Option<u64>,
     /// All that was measured.
     pub total: Record,
-    /// What each simulated client got; empty if they are too many to count.
+    /// What each simulated client got; empty if they are too many to count: that would take more than 32 bytes for each.
     pub clients: Vec<Served>,
     /// How the generator fared.
     pub health: Health,
@@ -113,7 +115,7 @@ pub fn observed<O: Observer>(
             Worker::new(number, plan, settings, control, clock, publisher, observer(number))
         };
         // All of them before the first one runs: what can't be had is said at once.
-        let workers = (0..settings.threads).map(worker).collect::<io::Result<Vec<_>>>()?;
+        let workers = (0..settings.workers()).map(worker).collect::<io::Result<Vec<_>>>()?;
         let mut threads = Vec::new();
         for (number, worker) in workers.into_iter().enumerate() {
             let cpu = cpus.get(number % cpus.len().max(1)).copied();
@@ -147,23 +149,16 @@ fn together<O>(plan: &Plan, left: Vec<Left<O>>, total: Record, mut health: Healt
         Some(end) => end.min(stopped),
         None => stopped,
     };
-    let mut clients = vec![Served::default(); counted_ids(plan)];
+    let mut clients = vec![Served::default(); counted_ids(plan, left.len() as u32)];
     let mut observers = Vec::new();
     for worker in left {
-        for (sum, served) in clients.iter_mut().zip(worker.served) {
-            *sum += served;
-        }
+        worker.tally.add_to(&mut clients);
         health.threads.push(worker.health);
         health.longest_backlog += worker.longest_backlog;
         observers.push(worker.observer);
     }
     let offered = plan.is_scheduled().then_some(total.ledger.planned);
     (Run { duration, interrupted, offered, total, clients, health }, observers)
-}
-
-/// How many clients are counted one by one.
-fn counted_ids(plan: &Plan) -> usize {
-    if plan.ids() <= MOST_COUNTED { plan.ids() as usize } else { 0 }
 }
 
 fn allowed_cpus() -> io::Result<Vec<usize>> {
@@ -179,5 +174,3 @@ fn pin(cpu: usize) -> io::Result<()> {
 
 /// A thread looks up from what it waits for at least this often: how long a key press may take to be noticed.
 pub const LONGEST_WAIT: Nanos = Nanos::from_millis(20);
-/// With more clients than this, what each of them got is not counted: on every thread that takes 8 bytes for each.
-const MOST_COUNTED: u64 = 16_000_000;
