@@ -39,6 +39,33 @@ fn a_line_that_offends_is_found_out() {
 }
 
 #[test]
+fn a_line_tells_what_scripts_ask_for() {
+    let cases = [
+        (9, "/result", json!("failed")),
+        (9, "/oracle/verdict", json!("violation")),
+        (9, "/oracle/violations", json!(3)),
+        (9, "/failures/0/kind", json!("violation")),
+        (18, "/failures/0/again", json!("repeats")),
+        (18, "/server/signal", json!(11)),
+        (18, "/server/rss_bytes", Value::Null),
+        (3, "/oracle/why", json!("31 requests timed out")),
+        (3, "/validity", json!("SUSPECT")),
+        (3, "/result", json!("passed")),
+        (54, "/residual", json!(1)),
+        (1, "/residual", json!(0)),
+        (1, "/master_seed", json!("42")),
+        (1, "/started", json!("2026-01-01T00:00:02Z")),
+        (1, "/parameters/arrival", json!("constant")),
+        (1, "/course/11/until_s", json!(12.0)),
+        (6, "/offered_per_s", Value::Null),
+    ];
+    let lines = lines(1..=54);
+    for (trial, place, meant) in cases {
+        assert_eq!(lines[trial - 1].pointer(place), Some(&meant), "trial {trial}, {place}");
+    }
+}
+
+#[test]
 fn lines_are_added_after_the_last_whole_one() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("trials.json");

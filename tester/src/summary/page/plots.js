@@ -78,7 +78,7 @@ function outcomesOverTime(parent, data) {
       for (const run of runsOf(places, (end / area.width) * 2)) {
         OUTCOMES.forEach((name, i) => {
           const d = steps(run, x, place => y(up(place, i + 1))) + stepsBack(run, x, place => y(up(place, i))) + "Z";
-          shape("path", { d, fill: colour(name), "fill-opacity": 0.88 }, svg);
+          shape("path", { d, fill: colour(name) }, svg);
         });
         const d = steps(run, x, place => y(place.offered));
         shape("path", { d, fill: "none", stroke: colour("ink"), "stroke-width": places.length > 300 ? 0.7 : 1.2, "stroke-opacity": places.length > 300 ? 0.45 : 0.7 }, svg);
