@@ -39,7 +39,7 @@ impl Child {
         let failed = |source| StartError::Program { program: program.clone(), source };
         let group = Group { first: command.spawn().map_err(failed)?, is_collected: false };
         let pidfd = pidfd_open(group.id(), PidfdFlags::empty()).map_err(io::Error::from)?;
-        let guard = Guard::over(group.id())?;
+        let guard = Guard::over(&group.first)?;
         Ok(Self { guard: Some(guard), group, pidfd, log, end: None })
     }
 

@@ -8,17 +8,16 @@ use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
 
-use rustix::process::Pid;
-
 /// A process that outlives us by a moment. Dropped, it leaves the server alone.
 #[derive(Debug)]
 pub(super) struct Guard(Child);
 
 impl Guard {
-    /// Ends this process group when we are gone.
-    pub(super) fn over(group: Pid) -> io::Result<Self> {
+    /// Ends the process group of this child, its leader, when we are gone. It takes the child and no number: as numbers of groups, 0 is
+    /// our own and 1 is everybody.
+    pub(super) fn over(leader: &Child) -> io::Result<Self> {
         let mut command = Command::new("/bin/sh");
-        command.arg("-c").arg(SCRIPT).arg("guard").arg(group.as_raw_nonzero().to_string());
+        command.arg("-c").arg(SCRIPT).arg("guard").arg(leader.id().to_string());
         // A group of its own: what the terminal sends to ours must not end it before us.
         command.process_group(0).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         command.spawn().map(Self)
