@@ -124,7 +124,9 @@ impl Bucket {
             return 0;
         }
         let ends = span.sent.saturating_add(self.depth);
-        let used = levels.used.saturating_add(self.slack).max(span.sent);
+        // Whatever else was admitted before was admitted by the time of the denial, and comes back no later than the lag allows.
+        let at_least = span.sent.saturating_add(self.slack - self.tick);
+        let used = levels.used.saturating_add(self.slack).max(at_least);
         let units = ends.saturating_sub(used) / self.interval;
         u32::try_from(units).unwrap_or(u32::MAX).saturating_sub(levels.maybes.into())
     }

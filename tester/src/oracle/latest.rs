@@ -41,12 +41,11 @@ impl Latest {
         Self { keep, rings: Table::new(unseen), words: Vec::new(), free: vec![Vec::new(); CLASSES] }
     }
 
-    /// An upper bound of the time that `keep` + 1 requests took, one of them this: the latest that are remembered, and itself. `None` if
-    /// so many weren't seen, or if they may have ended with a denial.
+    /// An upper bound of the time that `keep` + 1 requests took, one of them this admission: the latest that are remembered, and itself.
+    /// `None` if so many weren't seen.
     pub(super) fn together_with(&self, id: u32, span: Span) -> Option<u64> {
         let ring = self.rings.peek(id).filter(|ring| ring.len == self.keep)?;
-        let length = ring.done.max(span.done) - self.at(ring, 0).sent().min(span.sent);
-        Some(length).filter(|_| self.ends_with_an_admission(ring, span))
+        Some(ring.done.max(span.done) - self.at(ring, 0).sent().min(span.sent))
     }
 
     /// The time that the `keep` latest took, if there are so many.
@@ -131,17 +130,6 @@ impl Latest {
     pub(super) fn memory(&self) -> usize {
         let free: usize = self.free.iter().map(|starts| starts.capacity() * size_of::<u32>()).sum();
         self.rings.memory() + self.words.len() * size_of::<Packed>() + free
-    }
-
-    /// Whether no denial can have been the last decision: each was over when one of the admissions was sent.
-    fn ends_with_an_admission(&self, ring: &Ring, span: Span) -> bool {
-        let entries = || (0..ring.len).map(|place| self.at(ring, place));
-        let mut denials = entries().filter(|entry| entry.is_denied()).peekable();
-        if denials.peek().is_none() {
-            return true;
-        }
-        let admitted = entries().filter(|entry| !entry.is_denied()).map(Packed::sent).fold(span.sent, u64::max);
-        denials.all(|denial| denial.done() <= admitted)
     }
 
     fn insert(&mut self, ring: &Ring, entry: Packed) {

@@ -1,6 +1,7 @@
 //! The oracle against limiters whose every decision is known.
 
 mod brute;
+mod edges;
 mod faults;
 mod keeping;
 mod limiter;
@@ -41,4 +42,10 @@ fn judged(promise: Promise, requests: &[(u64, u64, Outcome)]) -> Report {
 
 fn is_violation(report: &Report) -> bool {
     matches!(report.verdict, Verdict::Violation(_))
+}
+
+/// How many admissions too many and wrong denials were proven.
+fn proven(promise: Promise, requests: &[(u64, u64, Outcome)]) -> (u64, u64) {
+    let counters = judged(promise, requests).counters;
+    (counters.too_many, counters.wrong_denials)
 }
