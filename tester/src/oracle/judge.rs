@@ -78,6 +78,11 @@ impl Oracle {
         self.recent.push(exchange);
     }
 
+    /// [`Oracle::exchange`] for each of them.
+    pub fn exchanges(&mut self, exchanges: &[Exchange]) {
+        exchanges.iter().for_each(|exchange| self.exchange(exchange));
+    }
+
     /// The limiter lost its memory, after `ended` and before `began`. To be said before any exchange with its new life is fed.
     ///
     /// What ended before has nothing to do with what was sent after; and what was under way may have been admitted in either life.

@@ -5,6 +5,8 @@ mod check;
 mod fixed;
 mod judge;
 mod latest;
+pub mod log;
+pub mod online;
 mod opening;
 mod part;
 mod promise;

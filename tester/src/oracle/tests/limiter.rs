@@ -52,10 +52,6 @@ impl Limiter {
         Self { promise, fault, states: HashMap::new() }
     }
 
-    pub(super) fn restart(&mut self) {
-        self.states.clear();
-    }
-
     fn quota(&self) -> Quota {
         let (promise, fault) = (self.promise, self.fault);
         let one = |n: u32| match fault {
