@@ -87,9 +87,6 @@ fn a_server_that_wrongs_its_peers_is_found_out() {
         let _ = (&stream).read(&mut first);
         let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
     };
-    let reset_at_once: fn(TcpStream) = |stream| {
-        let _ = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
-    };
     let close: fn(TcpStream) = |stream| {
         let _ = stream.shutdown(Shutdown::Write);
         drain(stream);
@@ -115,7 +112,6 @@ fn a_server_that_wrongs_its_peers_is_found_out() {
     };
     for (kind, treat, what) in [
         (Kind::HalfClosers, reset, "reset"),
-        (Kind::HalfClosers, reset_at_once, "reset"),
         (Kind::ShortVisitors, reset, "reset"),
         (Kind::ShortVisitors, close, "closed"),
         (Kind::OddIds, close, "answers [], closed"),
@@ -156,6 +152,26 @@ fn a_peer_plays_its_part_to_the_letter() {
     };
     assert_eq!((end, heard.join().expect("a reader")), (End::Closed, b"abcdcdcdefgh".to_vec()));
     assert!(clock.now() >= Nanos::from_millis(40), "a byte at a time");
+}
+
+#[test]
+fn a_connection_that_is_reset_before_it_was_seen_was_one_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let connect = || Peer::connect(address, Script::send("a byte", "x", Due::AnyEnd), 0, Nanos::ZERO);
+    let end_of = |mut peer: Peer| {
+        peer.is_ready(true, true);
+        peer.turn(Nanos::ZERO, &mut [0; 64], &mut Hints::new())
+    };
+    let peer = connect().expect("on its way");
+    let (stream, _) = listener.accept().expect("the peer");
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("an option");
+    drop(stream);
+    assert_eq!(end_of(peer), Some(End::Reset));
+    drop(listener);
+    if let Ok(peer) = connect() {
+        assert_eq!(end_of(peer), Some(End::NoConnection));
+    }
 }
 
 #[test]
