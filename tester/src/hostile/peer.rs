@@ -86,6 +86,8 @@ impl Peer {
             match self.connected() {
                 Ok(true) => self.last_byte = now,
                 Ok(false) => return (now - self.last_byte >= PATIENCE).then_some(End::NoConnection),
+                // There was one, already over.
+                Err(error) if error.kind() == ErrorKind::ConnectionReset => return Some(End::Reset),
                 Err(_) => return Some(End::NoConnection),
             }
             self.is_connected = true;
@@ -116,6 +118,9 @@ impl Peer {
     }
 
     fn connected(&self) -> io::Result<bool> {
+        if !self.can_read && !self.can_write {
+            return Ok(false);
+        }
         if let Some(error) = self.stream.take_error()? {
             return Err(error);
         }
@@ -221,7 +226,6 @@ impl Peer {
                 Err(error) => {
                     self.is_reset |= error.kind() == ErrorKind::ConnectionReset;
                     self.script.steps.clear();
-                    self.can_read = true;
                 }
             }
         }

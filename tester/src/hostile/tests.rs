@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use socket2::SockRef;
 
+use super::script::{Script, Step};
+use super::seen::Due;
 use super::*;
 use crate::process::Fate;
 use crate::process::testing::{tollgate, wait_until};
@@ -128,6 +130,64 @@ fn a_server_that_wrongs_its_peers_is_found_out() {
 }
 
 #[test]
+fn a_peer_plays_its_part_to_the_letter() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let repeat = Step::Repeat { bytes: b"cd".to_vec(), times: 3 };
+    let drip = Step::Drip { bytes: b"efg".to_vec(), every: Nanos::from_millis(20) };
+    let steps = [Step::Send(b"ab".to_vec()), repeat, drip, Step::Send(b"h".to_vec()), Step::Finish];
+    let clock = Clock::start();
+    let script = Script::new("all that there is", steps, Due::OrderlyEnd);
+    let mut peer = Peer::connect(listener.local_addr().expect("bound"), script, 0, clock.now()).expect("a connection");
+    let (mut stream, _) = listener.accept().expect("the peer");
+    let heard = thread::spawn(move || {
+        let mut heard = Vec::new();
+        stream.read_to_end(&mut heard).map(|_| heard).expect("an end")
+    });
+    let end = loop {
+        peer.is_ready(true, true);
+        if let Some(end) = peer.turn(clock.now(), &mut [0; 64], &mut Hints::new()) {
+            break end;
+        }
+        assert!(clock.now() < PATIENCE, "it has played");
+    };
+    assert_eq!((end, heard.join().expect("a reader")), (End::Closed, b"abcdcdcdefgh".to_vec()));
+    assert!(clock.now() >= Nanos::from_millis(40), "a byte at a time");
+}
+
+#[test]
+fn a_connection_that_is_reset_before_it_was_seen_was_one_all_the_same() {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    let address = listener.local_addr().expect("bound");
+    let connect = || Peer::connect(address, Script::send("a byte", "x", Due::AnyEnd), 0, Nanos::ZERO);
+    let end_of = |mut peer: Peer| {
+        peer.is_ready(true, true);
+        peer.turn(Nanos::ZERO, &mut [0; 64], &mut Hints::new())
+    };
+    let peer = connect().expect("on its way");
+    let (stream, _) = listener.accept().expect("the peer");
+    SockRef::from(&stream).set_linger(Some(Duration::ZERO)).expect("an option");
+    drop(stream);
+    assert_eq!(end_of(peer), Some(End::Reset));
+    drop(listener);
+    if let Ok(peer) = connect() {
+        assert_eq!(end_of(peer), Some(End::NoConnection));
+    }
+}
+
+#[test]
+fn resetters_reset_and_silent_visitors_close() {
+    for (kind, is_reset) in [(Kind::Resetters, true), (Kind::SilentVisitors, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        let target = Target::new(listener.local_addr().expect("bound"));
+        let visits = thread::spawn(move || run(kind, &target, 1, Nanos::from_millis(10), 7, &Control::default()));
+        let (mut stream, _) = listener.accept().expect("a visitor");
+        let end = stream.read_to_end(&mut Vec::new()).map_err(|error| error.kind());
+        assert_eq!(end.is_err_and(|kind| kind == ErrorKind::ConnectionReset), is_reset, "{kind}: {end:?}");
+        assert!(visits.join().expect("no panic").expect("a poll").is_proper());
+    }
+}
+
+#[test]
 fn a_server_that_keeps_what_it_owes_for_too_long_is_found_out() {
     let treatment = visit(Kind::BadChunks, server(drain), 5, Nanos::from_millis(100));
     assert_eq!((treatment.wronged, treatment.unanswered, treatment.ended(End::TimedOut)), (5, 5, 5), "{treatment}");
@@ -163,13 +223,13 @@ fn peers_are_called_off_by_whoever_has_the_control() {
         let target = Target::new(listener.local_addr().expect("bound"));
         let (control, clock) = (Control::default(), Clock::start());
         let treatment = thread::scope(|scope| {
-            let run = scope.spawn(|| run(Kind::SlowHeads, &target, 10, Nanos::from_secs(3600), 7, &control));
-            let _all: Vec<_> = listener.incoming().take(10).collect();
+            let run = scope.spawn(|| run(Kind::SlowHeads, &target, 100, Nanos::from_secs(3600), 7, &control));
+            let _all: Vec<_> = listener.incoming().take(100).collect();
             (0..stops).for_each(|_| _ = control.stop());
             run.join().expect("no panic").expect("a poll")
         });
         assert!(clock.now() < PATIENCE, "at once");
-        assert!(treatment.is_proper() && treatment.ended(End::Left) == 10, "{treatment}");
+        assert!(treatment.is_proper() && treatment.ended(End::Left) == 100, "{treatment}");
     }
 }
 

@@ -22,6 +22,7 @@ mod guard;
 mod launch;
 mod log;
 mod pulse;
+mod ready;
 mod stranger;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -29,7 +30,7 @@ pub(crate) mod testing;
 mod tests;
 mod vitals;
 
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::thread;
 
 use rustix::process::Pid;
@@ -43,6 +44,7 @@ pub use growth::{Allowance, Growth};
 pub use launch::Launch;
 use pulse::Feeler;
 pub use pulse::{Pulse, Question};
+use ready::{has_listener, ready};
 use stranger::Stranger;
 use vitals::Recorder;
 pub use vitals::Vitals;
@@ -82,7 +84,7 @@ impl Server {
     /// Why it isn't there, and what to change; then no process of it is left.
     pub fn start(launch: &Launch, question: &Question, clock: Clock) -> Result<Self, StartError> {
         if let Some(address) = launch.address
-            && TcpStream::connect_timeout(&address, LOOK.into()).is_ok()
+            && has_listener(address)
         {
             // Ours couldn't get the port, and we would test the other.
             return Err(StartError::Taken(address));
@@ -223,45 +225,6 @@ impl Watch {
     }
 }
 
-/// Waits until it takes connections. Where.
-fn ready(child: &Child, launch: &Launch, clock: Clock) -> Result<SocketAddr, StartError> {
-    let deadline = clock.now() + launch.ready_within;
-    let announced = || child.log().wait_for_address(clock, deadline);
-    let address = launch.address.or_else(announced).ok_or_else(|| no_address(child, launch.ready_within, clock))?;
-    loop {
-        let connected = TcpStream::connect_timeout(&address, LOOK.into());
-        let fate = child.fate();
-        match connected {
-            _ if fate.is_over() => return Err(ended(child, fate, clock)),
-            Ok(_) => return Ok(address),
-            Err(source) if clock.now() >= deadline => {
-                let last_lines = child.log().last_lines();
-                return Err(StartError::Unreachable { address, within: launch.ready_within, source, last_lines });
-            }
-            // Nothing tells us when somebody else begins to listen.
-            Err(_) => thread::sleep(BETWEEN_ATTEMPTS.into()),
-        }
-    }
-}
-
-/// Its output has ended, or the time is up.
-fn no_address(child: &Child, within: Nanos, clock: Clock) -> StartError {
-    // The files of a process are closed a moment before it has ended.
-    if child.wait_for_end(clock, clock.now() + LOOK) {
-        return ended(child, child.fate(), clock);
-    }
-    StartError::Unannounced { within, last_lines: child.log().last_lines() }
-}
-
-fn ended(child: &Child, fate: Fate, clock: Clock) -> StartError {
-    // The last thing it said is why.
-    child.log().wait_for_end(clock, clock.now() + LOOK);
-    StartError::Ended { fate, last_lines: child.log().last_lines() }
-}
-
-/// A connection within one machine or network takes less; also the end of a pipe.
-const LOOK: Nanos = Nanos::from_millis(500);
-const BETWEEN_ATTEMPTS: Nanos = Nanos::from_millis(20);
 /// Ticks of a hundredth of a second: the least that shows whether a process is busy.
 const BETWEEN_LOOKS: Nanos = Nanos::from_millis(250);
 /// Of a CPU: timers, and the question whether it is there.

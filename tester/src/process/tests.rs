@@ -27,7 +27,7 @@ fn shell(script: &str) -> (Server, TcpListener) {
     (server.unwrap_or_else(|error| panic!("{error}")), listener)
 }
 
-const STOP_WITHIN: Nanos = Nanos::from_millis(300);
+const STOP_WITHIN: Nanos = Nanos::from_secs(1);
 
 fn closed_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port")
@@ -115,6 +115,15 @@ fn a_server_that_ignores_sigterm_is_killed_when_its_time_is_up() {
 }
 
 #[test]
+fn the_server_of_a_shell_has_its_time_too_when_the_shell_is_gone_already() {
+    let drains = r#"trap "sleep 0.2; echo drained; exit" TERM; echo ready; while :; do sleep 0.01; done"#;
+    let (mut server, _listener) = shell(&format!("({drains}) & wait"));
+    wait_until("it is ready", || server.last_lines().len() == 2);
+    assert!(matches!(server.stop(), Fate::Killed { signal: 15, .. }), "the shell");
+    assert_eq!(server.last_lines().last().map(String::as_str), Some("drained"));
+}
+
+#[test]
 fn a_crash_is_told_from_an_exit_and_leaves_the_last_words() {
     for (script, expected) in [
         ("echo out of luck; kill -SEGV $$", Fate::Killed { signal: 11, core: false }),
@@ -154,13 +163,12 @@ fn a_server_that_is_restarted_takes_the_same_port_or_a_free_one() {
 #[test]
 fn a_server_that_listens_and_never_answers_is_hung_until_it_answers() {
     let question = Question { patience: Nanos::from_secs(1), ..Question::default() };
-    let mut server =
-        Server::start(&launch(&impostor("mute", "127.0.0.1:0")), &question, Clock::start()).expect("ready");
+    let server = Server::start(&launch(&impostor("mute", "127.0.0.1:0")), &question, Clock::start()).expect("ready");
     assert_eq!(server.fate(), Fate::Alive, "it has not been asked");
     wait_until("it is hung", || matches!(server.fate(), Fate::Hung(_)));
     assert!(server.pulse().longest_silence <= Nanos::from_secs(20) && server.pulse().answered == 0);
-    server.kill();
-    assert!(server.fate().is_over(), "a dead server isn't hung");
+    rustix::process::kill_process(server.process.pid().expect("ours"), rustix::process::Signal::KILL).expect("it runs");
+    wait_until("it is dead, which isn't hung", || server.fate() == Fate::Killed { signal: 9, core: false });
 
     let server = Server::start(&launch(&impostor("answer", "127.0.0.1:0")), &question, Clock::start()).expect("ready");
     let pid = server.process.pid().expect("ours");
