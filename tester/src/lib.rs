@@ -2,9 +2,13 @@
 
 #![warn(missing_docs)]
 
+mod cli;
 pub mod clock;
 pub mod hostile;
 pub mod oracle;
 pub mod probe;
 pub mod process;
+pub mod program;
+pub mod scenario;
 pub mod summary;
+pub mod trial;

@@ -60,6 +60,15 @@ impl Observer for () {
     fn exchange(&mut self, _: &Exchange) {}
 }
 
+/// Somebody looks, or nobody.
+impl<O: Observer> Observer for Option<O> {
+    fn exchange(&mut self, exchange: &Exchange) {
+        if let Some(observer) = self {
+            observer.exchange(exchange);
+        }
+    }
+}
+
 /// A plan that was carried out.
 #[derive(Clone, Debug)]
 pub struct Run {

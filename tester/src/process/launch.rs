@@ -40,6 +40,18 @@ impl Launch {
         Self { address: Some(reachable(address)), ..self }
     }
 
+    /// The same, on this port where it would take any free one (a word that ends in `:0`): who was connected finds it again.
+    #[must_use]
+    pub(super) fn on_port_of(mut self, address: SocketAddr) -> Self {
+        for word in &mut self.words {
+            if let Some(host) = word.strip_suffix(":0") {
+                *word = format!("{host}:{}", address.port());
+                self.address = Some(address);
+            }
+        }
+        self
+    }
+
     pub(super) fn words(&self) -> &[String] {
         &self.words
     }
@@ -62,6 +74,18 @@ mod tests {
             (" x \n '' ", vec!["x", ""]),
         ] {
             assert_eq!(Launch::parse(line).expect("words").words, words, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_free_port_is_kept_once_it_is_known() {
+        let address = "127.0.0.1:4711".parse().expect("an address");
+        for (line, words) in [
+            ("x --listen 127.0.0.1:0 --admin=[::1]:9", vec!["x", "--listen", "127.0.0.1:4711", "--admin=[::1]:9"]),
+            ("x --listen=0.0.0.0:0", vec!["x", "--listen=0.0.0.0:4711"]),
+            ("x --port 80", vec!["x", "--port", "80"]),
+        ] {
+            assert_eq!(Launch::parse(line).expect("words").on_port_of(address).words, words, "{line}");
         }
     }
 

@@ -112,7 +112,7 @@ impl Server {
         Ok(Self { clock, question: question.clone(), address, process, watch })
     }
 
-    /// Where it listens. Another one after a restart, if it takes a free port.
+    /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
@@ -194,14 +194,14 @@ impl Server {
         }
     }
 
-    /// Starts it again by the same command line, after stopping it if it still runs. Whoever wants its last lines asks before.
+    /// Starts it again by the same command line, on the same port, after stopping it if it still runs. Whoever wants its last lines asks before.
     ///
     /// # Errors
     ///
     /// As [`Server::start`], and [`StartError::NotOurs`]. Then the server has ended all the same.
     pub fn restart(&mut self) -> Result<(), StartError> {
         let Process::Ours(launch, _) = &self.process else { return Err(StartError::NotOurs) };
-        let launch = launch.clone();
+        let launch = launch.clone().on_port_of(self.address);
         self.stop();
         *self = Self::start(&launch, &self.question, self.clock)?;
         Ok(())

@@ -127,7 +127,7 @@ fn server(server: &Server) -> Value {
     let (code, signal) = match server.fate {
         Fate::Exited { code } => (Some(code), None),
         Fate::Killed { signal } => (None, Some(signal)),
-        Fate::Alive | Fate::Hung => (None, None),
+        Fate::Alive | Fate::Hung | Fate::Gone => (None, None),
     };
     let usage = server.usage.as_ref();
     json!({

@@ -32,6 +32,8 @@ pub enum Fate {
     },
     /// It runs and doesn't answer.
     Hung,
+    /// It ended, and only whoever started it knows how.
+    Gone,
 }
 
 /// What a process uses.
@@ -55,6 +57,7 @@ impl Fate {
             Self::Exited { .. } => "exited",
             Self::Killed { .. } => "killed",
             Self::Hung => "hung",
+            Self::Gone => "gone",
         }
     }
 }
@@ -62,7 +65,7 @@ impl Fate {
 impl fmt::Display for Fate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Alive | Self::Hung => f.write_str(self.name()),
+            Self::Alive | Self::Hung | Self::Gone => f.write_str(self.name()),
             Self::Exited { code } => write!(f, "exited with code {code}"),
             Self::Killed { signal } => write!(f, "killed by signal {signal}"),
         }

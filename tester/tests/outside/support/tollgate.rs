@@ -22,7 +22,7 @@ pub fn tollgate(arguments: &str) -> Peer {
 }
 
 /// Where the binary is, in the profile of these tests.
-fn binary() -> &'static PathBuf {
+pub fn binary() -> &'static PathBuf {
     static BINARY: OnceLock<PathBuf> = OnceLock::new();
     BINARY.get_or_init(|| {
         let mut cargo = Command::new(env!("CARGO"));

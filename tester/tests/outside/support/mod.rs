@@ -4,4 +4,4 @@ mod peer;
 mod tollgate;
 
 pub use peer::{haproxy, nginx};
-pub use tollgate::tollgate;
+pub use tollgate::{binary, tollgate};

@@ -1,18 +1,15 @@
 //! The probe names real limiters for what they are.
 
-#[allow(dead_code, reason = "other tests start more of it")]
-mod faulty;
-mod support;
-
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use faulty::{Algorithm as Rule, Fault, Faulty};
-use support::{haproxy, nginx, tollgate};
 use tollgate_client::plan::RequestSettings;
 use tollgate_client::{Clock, Nanos};
 use tollgate_tester::probe::{self, Algorithm, Denials, Finding, Limits, ProbeError, Quota, Scope, Target};
+
+use crate::faulty::{Algorithm as Rule, Fault, Faulty};
+use crate::support::{haproxy, nginx, tollgate};
 
 fn probe(address: SocketAddr) -> Result<Finding, ProbeError> {
     probe_with(address, &Limits::default())
@@ -104,7 +101,7 @@ fn a_quota_that_is_not_per_id_is_recognised() {
         (Some(Fault::QuotaPerCore), Scope::Parts(2)),
         (Some(Fault::IgnoresTheId), Scope::Everyone),
     ];
-    let quota = faulty::Quota { limit: 5, window: Nanos::from_millis(400) };
+    let quota = crate::faulty::Quota { limit: 5, window: Nanos::from_millis(400) };
     let expected = Quota { limit: 5, window: quota.window };
     for (fault, scope) in cases {
         let server = Faulty::start(quota, Rule::SlidingLog, fault);
@@ -118,10 +115,10 @@ fn a_quota_that_is_not_per_id_is_recognised() {
 fn what_cannot_be_probed_is_said_in_one_line() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let gone = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a free port");
-    let endless = Faulty::start(faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
+    let endless = Faulty::start(crate::faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
     let for_ever =
-        Faulty::start(faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
-    let nobody = Faulty::start(faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
+        Faulty::start(crate::faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
+    let nobody = Faulty::start(crate::faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
     let limits = Limits { requests: 1_000, time: Nanos::from_secs(2), ..Limits::default() };
     let cases = [
         (gone, "cannot talk to"),

@@ -1,15 +1,14 @@
 //! The faulty limiter is right by default, shows each of its faults, and leaves nothing behind.
 
-mod faulty;
-
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::thread;
 
-use faulty::{Algorithm, Fault, Faulty, Quota};
 use tollgate_client::engine;
 use tollgate_client::plan::{Plan, PlanSettings, RequestSettings, Stop};
 use tollgate_client::{Clock, Control, EngineSettings, Nanos, Outcome};
+
+use crate::faulty::{Algorithm, Fault, Faulty, Quota};
 
 const FIVE: Quota = Quota { limit: 5, window: Nanos::from_secs(3_600) };
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::SlidingLog, Algorithm::FixedWindow, Algorithm::TokenBucket];
@@ -105,7 +104,7 @@ fn under_load_only_lost_updates_admit_too_much() {
             request: RequestSettings { url: format!("http://{}/", faulty.address()), ..RequestSettings::default() },
             ..PlanSettings::default()
         };
-        let settings = EngineSettings { connections: 64, threads: 1, ..EngineSettings::to(faulty.address()) };
+        let settings = EngineSettings::to(faulty.address());
         let clock = Clock::start();
         let plan = Plan::new(plan).expect("a possible plan");
         let run = engine::run(&plan, &settings, &Control::default(), |_| {}).expect("threads and polls");
