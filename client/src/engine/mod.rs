@@ -71,7 +71,8 @@ pub struct Run {
     pub offered: Option<u64>,
     /// All that was measured.
     pub total: Record,
-    /// What each simulated client got; empty if they are too many to count: that would take more than 32 bytes for each.
+    /// What each simulated client got; empty if they are too many to count: more than 16 million, or on so many threads that
+    /// it would take more than 32 bytes for each.
     pub clients: Vec<Served>,
     /// How the generator fared.
     pub health: Health,
