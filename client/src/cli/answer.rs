@@ -32,9 +32,10 @@ impl From<clap::Error> for Answer {
 fn unknown(error: &clap::Error) -> String {
     match (error.get(ContextKind::SuggestedArg), error.get(ContextKind::InvalidArg)) {
         (None, Some(ContextValue::String(arg))) if arg.starts_with('-') => {
-            format!("unexpected argument '{arg}' found: drop it, --help lists what there is")
+            format!("unexpected argument '{}' found: drop it, --help lists what there is", arg.escape_debug())
         }
         (None, Some(ContextValue::String(arg))) => {
+            let arg = arg.escape_debug();
             format!("unexpected argument '{arg}' found: there is one URL, drop it, or quote a value that has spaces")
         }
         _ => one_line(error),

@@ -53,6 +53,15 @@ fn a_flag_that_cannot_be_is_one_line_that_names_it() {
 }
 
 #[test]
+fn an_argument_of_two_lines_is_told_in_one() {
+    for (arg, told) in [("two\nlines", "'two\\nlines'"), ("--two\nlines", "'--two\\nlines'")] {
+        let words = ["tollgate-client", "http://localhost/", arg].map(OsString::from);
+        let line = Args::read(words).map(drop).unwrap_err().to_string();
+        assert!(line.starts_with(&format!("unexpected argument {told} found: ")), "{line}");
+    }
+}
+
+#[test]
 fn options_that_contradict_one_another_are_one_line_that_names_both() {
     let cases = [
         ("--think exp:1s -R 5k", "-R and --think both say when requests are due: drop one of them"),

@@ -80,7 +80,8 @@ pub struct Run {
     pub offered: Option<u64>,
     /// All that was measured.
     pub total: Record,
-    /// What each simulated client got; empty if they are too many to count: that would take more than 32 bytes for each.
+    /// What each simulated client got; empty if they are too many to count: more than 16 million, or on so many threads that
+    /// it would take more than 32 bytes for each.
     pub clients: Vec<Served>,
     /// How the generator fared.
     pub health: Health,
@@ -114,23 +115,23 @@ pub fn observed<O: Observer>(
 ) -> io::Result<(Run, Vec<O>)> {
     let load_at_start = health::busy_cpus().unwrap_or(0.0);
     let cpus = if settings.pin { allowed_cpus()? } else { Vec::new() };
-    let cpu_before = health::process_cpu();
     let (published, from_workers) = channel::unbounded();
     let (to_workers, cleared) = channel::unbounded();
-    let clock = Clock::start();
+    let worker = |number| {
+        let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
+        Worker::new(number, plan, settings, control, publisher, observer(number))
+    };
+    // All of them before the first one runs: what can't be had is said at once.
+    let workers = (0..settings.workers()).map(worker).collect::<io::Result<Vec<_>>>()?;
+    // And before the run begins: what millions of clients take to be made ready doesn't make them late.
+    let (cpu_before, clock) = (health::process_cpu(), Clock::start());
     let (left, total) = thread::scope(|scope| {
-        let worker = |number| {
-            let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
-            Worker::new(number, plan, settings, control, clock, publisher, observer(number))
-        };
-        // All of them before the first one runs: what can't be had is said at once.
-        let workers = (0..settings.workers()).map(worker).collect::<io::Result<Vec<_>>>()?;
         let mut threads = Vec::new();
         for (number, worker) in workers.into_iter().enumerate() {
             let cpu = cpus.get(number % cpus.len().max(1)).copied();
             let work = move || {
                 cpu.map_or(Ok(()), pin)?;
-                worker.run()
+                worker.run(clock)
             };
             let thread = thread::Builder::new().name(format!("load-{number}")).spawn_scoped(scope, work);
             threads.push(thread.inspect_err(|_| {

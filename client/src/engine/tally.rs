@@ -8,7 +8,7 @@
 //!   spray             w0 and w1 each                      8 bytes a client and thread, and 8 for the sum
 //! ```
 //!
-//! With many threads the second takes more than a client is worth, and is left out. Rejected: one table for all threads, whose hot clients would be
+//! With many threads the second takes more than a client is worth, and is left out; so is everything for more than 16 million clients. Rejected: one table for all threads, whose hot clients would be
 //! a shared counter on the hot path.
 
 use crate::Outcome;

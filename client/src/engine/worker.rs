@@ -95,7 +95,6 @@ impl<'run, O: Observer> Worker<'run, O> {
         plan: &'run Plan,
         settings: &'run EngineSettings,
         control: &'run Control,
-        clock: Clock,
         publisher: Publisher,
         observer: O,
     ) -> io::Result<Self> {
@@ -106,7 +105,8 @@ impl<'run, O: Observer> Worker<'run, O> {
             plan,
             settings,
             control,
-            clock,
+            // Starts again when all workers are there.
+            clock: Clock::start(),
             observer,
             publisher,
             share: plan.share(number, threads),
@@ -141,7 +141,8 @@ impl<'run, O: Observer> Worker<'run, O> {
     }
 
     /// Carries the share out, to its end or until it is stopped.
-    pub(super) fn run(mut self) -> io::Result<Left<O>> {
+    pub(super) fn run(mut self, clock: Clock) -> io::Result<Left<O>> {
+        self.clock = clock;
         let meter = ThreadMeter::start();
         let pause = Pause::new(self.settings.wait);
         let mut events = Events::with_capacity(EVENTS);

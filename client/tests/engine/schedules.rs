@@ -1,7 +1,7 @@
 //! When requests are sent, over real sockets.
 
 use tollgate_client::plan::{Affinity, Arrival, Plan, PlanSettings, Rate, Schedule, Think};
-use tollgate_client::{EngineSettings, Nanos, Outcome};
+use tollgate_client::{Clock, EngineSettings, Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
 use crate::{count, requests, run, scheduled, settings, some};
@@ -64,6 +64,23 @@ fn thinking_clients_send_each_under_its_own_id() {
     let plan = PlanSettings { clients: 50, ..scheduled(villain.address, think, Nanos::from_millis(210)) };
     let run = run(plan, &settings(villain.address));
     assert!(run.clients.iter().all(|client| client.allowed == 10), "{:?}", run.clients);
+}
+
+#[test]
+fn a_plan_begins_when_its_threads_are_ready_however_long_its_clients_take() {
+    let villain = Villain::start(Deed::Answer);
+    let think = Think::uniform(Nanos::ZERO, Nanos::from_secs(10_000)).expect("a pause");
+    let plan = PlanSettings {
+        clients: 2_000_000,
+        ..scheduled(villain.address, Schedule::Think(think), Nanos::from_millis(300))
+    };
+    let (same, clock) = (Plan::new(plan.clone()).expect("a possible plan"), Clock::start());
+    drop(same.share(0, 1));
+    let setup = clock.now();
+    let run = run(plan, &settings(villain.address));
+    let late = run.total.lateness.max();
+    assert!(count(&run, Outcome::Allowed) > 0, "{:?}", run.total.ledger);
+    assert!(late < setup.as_u64() / 2, "{late} ns late, and the threads took {setup:?} to make");
 }
 
 #[test]

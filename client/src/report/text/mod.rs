@@ -241,8 +241,8 @@ fn wrapped(f: &mut Formatter<'_>, sentence: &str) -> fmt::Result {
 
 const NOT_COUNTED: &str = "
 Fairness
-  not counted, for so many clients on so many threads would take more than 32 bytes each:
-  lower --clients or -t, or add --affinity sticky
+  not counted: clients are, if 16M at most and at most 32 bytes for each on all threads together;
+  lower their number or -t, or add --affinity sticky
 ";
 /// Columns: what a terminal beside an editor has.
 const WIDTH: usize = 100;
