@@ -64,6 +64,6 @@ fn a_ring_remembers_the_latest_sent_through_all_its_sizes() {
     }
 }
 
-const CLIENTS: u64 = 4_096;
+const CLIENTS: u64 = 1_024;
 /// The list of pages, a bit for each client, and what a client has of the free list.
 const SHARED: f64 = 8.0;
