@@ -7,6 +7,7 @@
 //! At most, for wrongful denials: each admission is taken to have been decided as late as it can have been, when it was done. The rest
 //! is the bucket itself, as GCRA has it: `used` is when all that was charged will have been paid off.
 
+use std::hint::black_box;
 use std::num::NonZeroU32;
 
 use tollgate_client::Nanos;
@@ -140,6 +141,10 @@ impl Bucket {
     pub(super) fn closest(&self) -> Option<Nanos> {
         // A 1/T unit runs out in 1/N ns.
         Some(Nanos::new((self.closest? / u128::from(self.limit)) as u64))
+    }
+
+    pub(super) fn fetch(&self, ids: impl Iterator<Item = u32>) {
+        ids.for_each(|id| _ = black_box(self.levels.peek(id).map(|levels| levels.start)));
     }
 
     pub(super) fn memory(&self) -> usize {

@@ -74,6 +74,15 @@ impl Check {
         }
     }
 
+    /// Brings the states of these clients into the cache, together: one after the other they are awaited one after the other.
+    pub(super) fn fetch(&self, ids: impl Iterator<Item = u32> + Clone) {
+        match self {
+            Self::Sliding(window) => window.latest.fetch(ids),
+            Self::Fixed(fixed) => fixed.fetch(ids),
+            Self::Bucket(bucket) => bucket.fetch(ids),
+        }
+    }
+
     /// By how much the most crowded admissions missed being proof.
     pub(super) fn closest(&self) -> Option<Nanos> {
         match self {

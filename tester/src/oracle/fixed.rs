@@ -3,6 +3,8 @@
 //! The second bound needs no knowledge of windows: if [s, s + T) meets two of them, the second was opened in it, and the request that
 //! opened the first, T or more before, lies outside. For the first, windows are followed: see [`super::opening`].
 
+use std::hint::black_box;
+
 use tollgate_client::Nanos;
 
 use super::opening::{Opening, Windows};
@@ -57,6 +59,11 @@ impl Fixed {
     pub(super) fn maybe(&mut self, id: u32) {
         self.any.latest.maybe(id);
         self.openings.of(id).lose();
+    }
+
+    pub(super) fn fetch(&self, ids: impl Iterator<Item = u32> + Clone) {
+        ids.clone().for_each(|id| _ = black_box(self.openings.peek(id).copied()));
+        self.any.latest.fetch(ids);
     }
 
     pub(super) fn memory(&self) -> usize {

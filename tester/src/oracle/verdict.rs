@@ -75,7 +75,7 @@ impl fmt::Display for Report {
             Verdict::Conforms => write!(f, "conforms to {promise}")?,
             Verdict::Inconclusive(why) => write!(f, "{promise}: inconclusive: {why}")?,
             Verdict::Violation(_) => {
-                write!(f, "breaks {promise}: {too_many} admitted too many, {wrong_denials} denied wrongly")?
+                write!(f, "breaks {promise}: {too_many} admitted too many, {wrong_denials} denied wrongly")?;
             }
         }
         write!(f, " ({clients} clients, {admissions} admitted, {denials} denied, {maybes} unknown")?;

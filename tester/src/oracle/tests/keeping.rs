@@ -62,4 +62,4 @@ fn a_leaky_bucket_is_never_accused() {
 }
 
 /// For each algorithm, each in three orders.
-const CASES: u64 = 20_000;
+const CASES: u64 = 15_000;

@@ -77,7 +77,7 @@ impl Limiter {
         let quota = self.quota();
         let state = self.states.entry((id, core)).or_default();
         state.decisions += 1;
-        if matches!(self.fault, Fault::Forgets(after) if state.decisions % after == 0) {
+        if matches!(self.fault, Fault::Forgets(after) if state.decisions.is_multiple_of(after)) {
             *state = State { decisions: state.decisions, ..State::default() };
         }
         state.now = state.now.max(now);
