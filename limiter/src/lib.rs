@@ -51,6 +51,7 @@
 
 mod algorithm;
 mod bans;
+pub mod breaker;
 mod claim;
 mod debt;
 mod decision;
