@@ -116,8 +116,7 @@ impl CircuitBreaker {
             self.window.add(generation, outcome != Outcome::Success, slow, now);
         }
         let event = |status: Status| {
-            let counted = status.state.has_window() && status.generation == generation;
-            let window = if counted { self.window.sum(generation, now) } else { Counts::default() };
+            let window = if status.state.has_window() { self.window.sum(generation, now) } else { Counts::default() };
             Event::Done { generation, outcome, slow, window }
         };
         self.apply(now, event).2
