@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::thread;
 
 use tollgate_limiter::Nanos;
-use tollgate_limiter::breaker::{CircuitBreaker, Config, Outcome, SlidingWindowType, State};
+use tollgate_limiter::breaker::{CircuitBreaker, Config, Outcome, Permit, SlidingWindowType, State};
 
 use crate::calls::{at, build, opened, small};
 
@@ -31,7 +31,7 @@ fn a_thousand_callers_at_once_get_the_permitted_calls_and_one_is_told() {
         let told = AtomicUsize::new(0);
         let permitted = together(|| {
             let permits: Vec<_> = (0..250).filter_map(|_| breaker.try_acquire(at(11)).ok()).collect();
-            told.fetch_add(permits.iter().filter_map(|permit| permit.transition()).count(), Ordering::Relaxed);
+            told.fetch_add(permits.iter().filter_map(Permit::transition).count(), Ordering::Relaxed);
             let count = permits.len();
             permits.into_iter().for_each(std::mem::forget);
             count
