@@ -60,7 +60,7 @@
 //! | `breaker-status-stores` | a breaker's step compares before it writes | `breaker_ask_ask`, `breaker_half_open`, `breaker_drop_last`, `breaker_taken_back`, `breaker_last_outcomes` |
 //! | `breaker-step-not-repeated` | … and starts again when that fails | `breaker_ask_ask` |
 //! | `breaker-any-generation` | an outcome counts in the generation of its permit | `breaker_late_outcome`, `breaker_late_in_window` |
-//! | `breaker-taken-back-stays-valid` | a permit that is taken back is void | `breaker_taken_back` |
+//! | `breaker-taken-back-valid` | a permit that is taken back is void | `breaker_taken_back` |
 //! | `breaker-cell-stores` | an outcome compares before it writes into the window | `breaker_last_outcomes` |
 //! | `breaker-older-label-wins` | what comes late leaves a newer cell alone | `breaker_late_in_window` |
 //! | `breaker-sum-before-adding` | an outcome is in the window before it is summed up | `breaker_last_outcomes` |

@@ -63,8 +63,11 @@ pub enum SlidingWindowType {
 
 impl Config {
     /// A gate's settings: a window of 10 s that says nothing before 20 calls, since calls have no order across cores; 5 s open, doubled up to
-    /// 60 s, with 20 % of jitter; 10 s half-open at most; five calls in a row that reach nobody open at once; 10 s of slow start. Slow is half
-    /// a head timeout of 10 s, a permit lasts a whole exchange of 30 s.
+    /// 60 s, with 20 % of jitter; five calls in a row that reach nobody open at once; 10 s of slow start. Slow is half a head timeout
+    /// of 10 s, a permit lasts a whole exchange of 30 s.
+    ///
+    /// Half-open has no limit of its own: permits have one. With 10 s for ten good calls, a healthy server that is called every two
+    /// seconds would never come back, and reject five calls of six for ever.
     pub fn gateway() -> Self {
         Self {
             slow_call_duration_threshold: Nanos::from_secs(5),
@@ -75,7 +78,6 @@ impl Config {
             wait_backoff_multiplier: 2.0,
             wait_max: Nanos::from_secs(60),
             wait_jitter: 20,
-            max_wait_duration_in_half_open_state: Nanos::from_secs(10),
             consecutive_failures: 5,
             permit_timeout: Nanos::from_secs(30),
             slow_start: Nanos::from_secs(10),

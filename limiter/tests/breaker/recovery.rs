@@ -40,3 +40,17 @@ fn a_breaker_that_never_opened_gives_its_server_everything() {
     let breaker = build(&Config::gateway());
     assert!((breaker.slow_start(Nanos::ZERO) - 1.0).abs() < 1e-9);
 }
+
+#[test]
+fn a_gate_takes_back_a_server_that_is_seldom_called() {
+    let breaker = build(&Config::gateway());
+    for _ in 0..5 {
+        let _ = call(&breaker, Outcome::Unreachable, Nanos::ZERO);
+    }
+    assert_eq!(breaker.state(), State::Open);
+    for minute in 1..=10 {
+        assert_eq!(breaker.retry_after(at(60 * minute)), None, "a probe a minute");
+        let _ = call(&breaker, Outcome::Success, at(60 * minute));
+    }
+    assert_eq!(breaker.state(), State::Closed);
+}
