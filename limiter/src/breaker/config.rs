@@ -17,7 +17,7 @@ pub struct Config {
     pub slow_call_duration_threshold: Nanos,
     /// What the sliding window counts by.
     pub sliding_window_type: SlidingWindowType,
-    /// How many calls (1 to 10 000) or seconds (1 to 600) the window holds. An outcome costs about a nanosecond more for each 32
+    /// How many calls (1 to 10 000) or seconds (1 to 600) the window holds. An outcome costs about two nanoseconds more for each 32
     /// calls or for each second.
     pub sliding_window_size: u32,
     /// Fewer calls than this open nothing: at least 1. A window of fewer calls, or a half-open state that permits fewer, takes that number.

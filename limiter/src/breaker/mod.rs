@@ -27,7 +27,7 @@
 //! # Price
 //!
 //! - State, generation and permits are one 128-bit word. Asking a closed or an open breaker loads it and writes nothing. An outcome is a
-//!   compare-and-swap in the window (two in a count-based one, if the call failed or was slow) and a sum over it, a nanosecond for each second or
+//!   compare-and-swap in the window (two in a count-based one, if the call failed or was slow) and a sum over it, two nanoseconds for each second or
 //!   32 calls. On the same second, threads take turns at one cache line.
 //! - Rejections aren't counted here: that would be a shared counter under every flood. Who is rejected knows it, and counts on his own core.
 //! - No I/O, no clock, no thread, no lock, nothing allocated once it is built. Time is an argument; it may differ a little between threads.
