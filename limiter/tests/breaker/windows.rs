@@ -51,11 +51,12 @@ proptest! {
         let (mut now, mut seen) = (Nanos::from_millis(1), Vec::new());
         for (pause, failed, slow) in calls {
             now = now.saturating_add(Nanos::from_millis(pause));
-            one(&breaker, now, failed, slow);
             let second = now.as_u64() / 1_000_000_000;
+            let live = |call: &&(u64, bool, bool)| call.0 + u64::from(size) > second;
+            prop_assert_eq!(figures(&breaker, now), naive(seen.iter().filter(live)), "before the call");
+            one(&breaker, now, failed, slow);
             seen.push((second, failed, slow));
-            let live = seen.iter().filter(|call| call.0 + u64::from(size) > second);
-            prop_assert_eq!(figures(&breaker, now), naive(live));
+            prop_assert_eq!(figures(&breaker, now), naive(seen.iter().filter(live)));
         }
     }
 
