@@ -52,6 +52,10 @@ pub struct Args {
     #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Answers")]
     ratelimit_headers: Option<bool>,
 
+    /// Whether proxies may ask for decisions, below /check: on or off [default: off]
+    #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Answers")]
+    decide: Option<bool>,
+
     /// Address and port; port 0 takes a free one and prints it [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = value::listen, help_heading = "Server")]
     listen: Option<SocketAddr>,
@@ -116,6 +120,7 @@ impl Args {
             client_id: self.client_id,
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
+            decide: self.decide,
             listen: self.listen,
             cores: self.cores,
             io: self.io,

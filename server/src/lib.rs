@@ -46,6 +46,7 @@
 //! | what was asked for? | [`cli`], [`config`] |
 //! | which bytes are a request, and which the answer? | [`http`] |
 //! | who asks, and what comes of it? | [`identity`], [`service`], [`session`] |
+//! | how are proxies told? | [`decide`] |
 //! | how do bytes move, and how does it start and end? | [`boot`], `connection`, `ring`, `drain` |
 //! | what does the operator see? | [`screen`], [`log`] |
 
@@ -61,6 +62,7 @@ pub mod cli;
 mod clock;
 pub mod config;
 mod connection;
+pub mod decide;
 mod drain;
 pub mod http;
 pub mod identity;

@@ -90,6 +90,7 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
         client_id: &config.client_id,
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
+        decide: config.decide,
         overrides: &config.overrides,
         allowed: config.allow.len(),
         denied: config.deny.len(),

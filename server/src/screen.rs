@@ -52,6 +52,8 @@ pub struct Screen<'c> {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit`.
     pub ratelimit_headers: bool,
+    /// Whether proxies are told decisions.
+    pub decide: bool,
     /// Quotas of particular clients.
     pub overrides: &'c [Override],
     /// Clients on the allow list.
@@ -114,6 +116,9 @@ impl fmt::Display for Screen<'_> {
         )?;
         let headers = if self.ratelimit_headers { "on" } else { "off" };
         row("over limit", &format_args!("{}, RateLimit headers {headers}", self.limited_status))?;
+        if self.decide {
+            row("decisions", &"/check for programs; /check/nginx, /check/envoy, /check/forward, /check/haproxy")?;
+        }
         if let Some(lists) = self.lists() {
             row("lists", &lists)?;
         }
@@ -210,6 +215,7 @@ mod tests {
             client_id: &config.client_id,
             limited_status: config.limited_status,
             ratelimit_headers: config.ratelimit_headers,
+            decide: config.decide,
             overrides: &config.overrides,
             allowed: config.allow.len(),
             denied: config.deny.len(),

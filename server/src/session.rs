@@ -28,14 +28,14 @@ mod turn;
 
 use std::net::IpAddr;
 
-use tollgate_limiter::{Decision, Key, Nanos};
+use tollgate_limiter::{Decision, Nanos};
 
 use crate::{
     http::{
         CloseReason, Progress, Reject, Request, body::Body, chunked::Passed, request::Expect, request_line::Method,
         response::Persistence, scan::HeadScan,
     },
-    service::{Peer, Service, Verdict},
+    service::{Judged, Peer, Service, Verdict},
 };
 use ending::{another_follows, persistence};
 pub use turn::{Next, Turn, Waiting};
@@ -87,8 +87,7 @@ enum After {
 /// An answer to an allowed request that cannot go out yet.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    key: Key,
-    decision: Decision,
+    judged: Judged,
     /// Not before this instant.
     release: Nanos,
     persistence: Persistence,
@@ -198,8 +197,8 @@ impl Session {
         let persistence = persistence(request);
         let head_only = request.method == Method::Head;
         match service.judge(request, &mut self.peer, now) {
-            Verdict::Decided(key, decision @ Decision::Allow { delay, .. }) => {
-                let held = Held { key, decision, release: now.saturating_add(delay), persistence, head_only };
+            Verdict::Decided(judged @ Judged { decision: Decision::Allow { delay, .. }, .. }) => {
+                let held = Held { judged, release: now.saturating_add(delay), persistence, head_only };
                 match body {
                     None if delay == Nanos::ZERO => return self.answer(&held, rest, service, out),
                     None => self.stage = Stage::Held(held),
@@ -216,9 +215,7 @@ impl Session {
                     other => self.unless_drained(other, body, rest, service),
                 };
                 match verdict {
-                    Verdict::Decided(key, decision) => {
-                        service.render_decided(out, key, decision, persistence, head_only);
-                    }
+                    Verdict::Decided(judged) => service.render_decided(out, judged, persistence, head_only),
                     Verdict::Refused(refusal) => service.render_refused(out, refusal, persistence, head_only),
                 }
                 self.after_answer(persistence, body, rest)
@@ -260,7 +257,7 @@ impl Session {
     #[inline]
     fn answer(&mut self, held: &Held, rest: &[u8], service: &Service, out: &mut Vec<u8>) -> Option<Next> {
         let persistence = self.unless_drained(held.persistence, None, rest, service);
-        service.render_decided(out, held.key, held.decision, persistence, held.head_only);
+        service.render_decided(out, held.judged, persistence, held.head_only);
         self.after_answer(persistence, None, rest)
     }
 

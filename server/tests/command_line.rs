@@ -64,6 +64,8 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--limit", "5/5s,burst=3,burst=40"], "burst is given twice: drop one of them"),
     (&["--limited-status", "500"], "429 or 503"),
     (&["--ratelimit-headers", "maybe"], "write on or off"),
+    (&["--decide", "maybe"], "write on or off"),
+    (&["--decide"], "a value is required for '--decide <on|off>'"),
     (&["--listen", "8080"], "not an address: write IP:PORT"),
     (&["--listen", "127.0.0.1:99999"], "not an address: write IP:PORT"),
     (&["--cores", "0"], "at least one core is needed"),
@@ -267,6 +269,7 @@ fn help_is_grouped_has_examples_and_documents_the_exit_codes() {
         "--check",
         "--print-config",
         "--ratelimit-headers",
+        "--decide",
         "--drain-timeout",
         "--max-connections",
     ];

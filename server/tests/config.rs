@@ -68,6 +68,7 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
         client-id = "header:X-Api-Key"
         limited-status = 429
         ratelimit-headers = "off"
+        decide = "on"
         cores = "0,2"
         allow = "health"
         [timeouts]
@@ -81,7 +82,8 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
     assert_eq!(config.max_clients, Capacity::clients(250_000).unwrap());
     assert_eq!(config.client_id, ClientIdSource::Header("X-Api-Key".to_owned()));
     assert_eq!(config.limited_status.to_string(), "429");
-    assert_eq!((config.ratelimit_headers, config.cores), (false, Cores::List(vec![0, 2])));
+    assert_eq!((config.ratelimit_headers, config.decide), (false, true));
+    assert_eq!(config.cores, Cores::List(vec![0, 2]));
     assert_eq!(config.allow, ["health"]);
     assert_eq!(config.timeouts.drain, Duration::from_secs(90));
 }
@@ -139,6 +141,7 @@ const BROKEN: &[(&str, usize, &str)] = &[
     ("when-full = \"panic\"\n", 1, "when-full = \"panic\": `panic` is no rule for a full table"),
     ("client-id = \"cookie:id\"\n", 1, "client-id = \"cookie:id\": "),
     ("limited-status = 500\n", 1, "limited-status = \"500\": "),
+    ("decide = \"maybe\"\n", 1, "decide = \"maybe\": write on or off"),
     ("ratelimit-headers = \"maybe\"\n", 1, "ratelimit-headers = \"maybe\": write on or off"),
     ("cores = 0\n", 1, "cores = \"0\": at least one core is needed"),
     ("cores = \"3-0\"\n", 1, "cores = \"3-0\": the range runs backwards: write 0-3"),

@@ -97,18 +97,19 @@ fn some_config() -> impl Strategy<Value = Config> {
         prop::sample::select(&["auto", "ring", "glommio"][..]),
         prop::sample::select(&["429", "503"][..]),
         prop::sample::select(&WhenFull::ALL[..]),
-        any::<bool>(),
+        (any::<bool>(), any::<bool>()),
         1_u64..1 << 32,
     );
     (some_server(), words, some_quotas(), some_bans(), some_lists()).prop_map(
         |(server, words, quotas, bans, (allow, deny, overrides))| {
-            let (client_id, io, limited_status, when_full, ratelimit_headers, max_clients) = words;
+            let (client_id, io, limited_status, when_full, (ratelimit_headers, decide), max_clients) = words;
             Config {
                 client_id,
                 io: io.parse().unwrap(),
                 limited_status: limited_status.parse().unwrap(),
                 when_full,
                 ratelimit_headers,
+                decide,
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
                 bans,

@@ -152,9 +152,10 @@ pub fn services() -> Vec<Service> {
                 client_id: ClientIdSource::Header("X-Client".to_owned()),
                 limited_status: LimitedStatus::TooManyRequests,
                 ratelimit_headers: false,
-                limits: Limits::default(),
+                ..ServiceSettings::default()
             },
         ),
+        (two, ServiceSettings { decide: true, ..ServiceSettings::default() }),
     ]
     .map(|(quota, settings)| {
         let limiter = Limiter::new(&Settings {

@@ -57,6 +57,7 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         client_id: top.read(review, "client-id", str::parse),
         limited_status: top.read(review, "limited-status", str::parse),
         ratelimit_headers: top.read(review, "ratelimit-headers", value::on_off),
+        decide: top.read(review, "decide", value::on_off),
         cores: top.read(review, "cores", str::parse),
         io: top.read(review, "io", str::parse),
         backlog: top.read(review, "backlog", value::backlog),

@@ -78,6 +78,8 @@ pub struct Config {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: bool,
+    /// Whether proxies are told decisions.
+    pub decide: bool,
     /// Bounds of a request.
     pub http: Limits,
 }
@@ -130,6 +132,7 @@ impl Config {
             client_id: typed.client_id.unwrap_or_default(),
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
+            decide: typed.decide.unwrap_or(false),
             http,
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -183,6 +186,7 @@ impl Config {
             client_id: self.client_id.clone(),
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
+            decide: self.decide,
             limits: self.http,
         }
     }

@@ -44,6 +44,8 @@ pub struct Typed {
     pub limited_status: Option<LimitedStatus>,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: Option<bool>,
+    /// Whether proxies are told decisions.
+    pub decide: Option<bool>,
     /// How long a drain may take.
     pub drain_timeout: Option<Duration>,
     /// Quotas of particular clients.
@@ -107,6 +109,7 @@ impl Typed {
             client_id: self.client_id.or(below.client_id),
             limited_status: self.limited_status.or(below.limited_status),
             ratelimit_headers: self.ratelimit_headers.or(below.ratelimit_headers),
+            decide: self.decide.or(below.decide),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             overrides: either(self.overrides, below.overrides),
             allow: either(self.allow, below.allow),

@@ -51,6 +51,25 @@ pub enum Target<'b> {
 }
 
 impl<'b> Target<'b> {
+    /// The path, or what stands for one: nothing and `*` are nobody's.
+    #[inline]
+    pub fn path(self) -> &'b [u8] {
+        match self {
+            Target::Resource { path, .. } => path,
+            Target::Server => b"*",
+            Target::Authority => b"",
+        }
+    }
+
+    /// What follows the question mark, if there is one.
+    #[inline]
+    pub fn query(self) -> Option<&'b [u8]> {
+        match self {
+            Target::Resource { query, .. } => query,
+            Target::Server | Target::Authority => None,
+        }
+    }
+
     /// Reads the target of a request whose method is `method`.
     #[inline]
     pub fn parse(method: Method, text: &'b [u8]) -> Result<Target<'b>, Reject> {

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod check;
 mod heads;
 mod leaky;
 mod persistence;

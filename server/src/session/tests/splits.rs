@@ -15,6 +15,7 @@ fn request() -> impl Strategy<Value = String> {
     let target = prop_oneof![
         6 => "/\\?clientId=[ab]",
         1 => "/\\?clientId=%4[0-9a-g]",
+        1 => "/check(|/nginx|/envoy|/forward|/haproxy)\\?clientId=[ab](|&cost=[023x]|&peek=1)",
         1 => select(vec!["/", "/x", "*", "http://h/?clientId=a", "h:80", "http://", "/?a#b"]).prop_map(str::to_owned),
     ];
     let version = prop_oneof![8 => Just("1.1"), 2 => Just("1.0"), 1 => select(vec!["1.3", "2.0", "1", "1.11"])];
@@ -30,7 +31,7 @@ fn request() -> impl Strategy<Value = String> {
 fn field() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(vec![
-            "Accept: */*\r\n", "X-Client: a\r\n", "x-client:b\r\n", "Connection: keep-alive\r\n", "A:\r\n",
+            "Accept: */*\r\n", "X-Original-URI: /?clientId=a\r\n", "X-Client: a\r\n", "x-client:b\r\n", "Connection: keep-alive\r\n", "A:\r\n",
         ]),
         2 => select(vec![
             "Connection: close\r\n", "Expect: 100-continue\r\n", "Expect: x\r\n", "Connection: a,,CLOSE\r\n",

@@ -4,6 +4,8 @@
 //! numbers that differ between requests come last and are appended as digits. Nothing is formatted and nothing is allocated per request. All
 //! other answers are put together from constant parts.
 
+mod check;
+
 use std::cell::{Cell, RefCell};
 
 use tollgate_limiter::{Decision, Nanos, Quota};
@@ -15,6 +17,7 @@ use super::{
     decimal,
     ratelimit::RateLimitFields,
 };
+pub use check::reason;
 
 /// What becomes of the connection after an answer, and so what its Connection field says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,7 @@
 
 use std::{fmt, io::Write, net::IpAddr, str::FromStr};
 
-use crate::http::{Limits, Request, fields::is_token, request::ClientField, request_line::Target};
+use crate::http::{Limits, Request, fields::is_token, request::FieldValue};
 
 /// Where a request's client id comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,20 +107,19 @@ pub enum IdError {
     Repeated,
 }
 
-/// Hands the id in `request` to `then`. The peer's address is not in the request: see [`with_peer_id`].
+/// Hands the id in `request`, which asked for something with `query`, to `then`. The peer's address is not in the request: see
+/// [`with_peer_id`].
 #[inline]
 pub fn with_request_id<T>(
     source: &ClientIdSource,
     request: &Request<'_>,
+    query: Option<&[u8]>,
     limit: usize,
     then: impl FnOnce(&[u8]) -> T,
 ) -> Result<T, IdError> {
     match source {
         ClientIdSource::Query(name) => {
-            let Target::Resource { query: Some(query), .. } = request.target else {
-                return Err(IdError::Missing);
-            };
-            let value = parameter(query, name.as_bytes())?;
+            let value = parameter(query.ok_or(IdError::Missing)?, name.as_bytes())?;
             if value.contains(&b'%') {
                 let mut buffer = [0; Limits::MAX_ID_BYTES];
                 checked(decode(value, &mut buffer)?, limit).map(then)
@@ -129,9 +128,9 @@ pub fn with_request_id<T>(
             }
         }
         ClientIdSource::Header(_) => match request.client_field {
-            ClientField::Missing => Err(IdError::Missing),
-            ClientField::Repeated => Err(IdError::Repeated),
-            ClientField::Value(value) => checked(value, limit).map(then),
+            FieldValue::Missing => Err(IdError::Missing),
+            FieldValue::Repeated => Err(IdError::Repeated),
+            FieldValue::Value(value) => checked(value, limit).map(then),
         },
         ClientIdSource::PeerIp => Err(IdError::Missing),
     }
@@ -150,7 +149,7 @@ fn checked(id: &[u8], limit: usize) -> Result<&[u8], IdError> {
 
 /// The value of the first parameter called `name`, still encoded.
 #[inline]
-fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Result<&'a [u8], IdError> {
+pub(crate) fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Result<&'a [u8], IdError> {
     for parameter in query.split(|&byte| byte == b'&') {
         let (its_name, value) = match memchr::memchr(b'=', parameter) {
             Some(at) => (&parameter[..at], &parameter[at + 1..]),
