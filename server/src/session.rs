@@ -6,6 +6,7 @@
 //!          Head ──refused or denied: answered at once──► Content(Discard) ────┤
 //!            │                                                                │
 //!            ├──allowed, content follows───────────────► Content(then answer) │
+//!            ├──many decisions asked for───────────────► Content(then decide) ┤
 //!            │                                               │ all read       │
 //!            └──allowed, but not yet (leaky bucket)──► Held ◄┘                │
 //!            │                                           └──answered──────────┤
@@ -20,9 +21,12 @@
 //! A client that expects `100-continue` gets it only when it is allowed. When it isn't, it gets the final answer instead, and then nobody can
 //! know whether the content will follow (RFC 9110 section 10.1.1 allows the client both), so the connection closes.
 //!
+//! Content is passed over, except where decisions are asked for in it: that of `/v1/decide` is kept until it is complete, within a bound of its own.
+//!
 //! The verdicts and the final answers depend on the bytes alone, not on how they were cut into reads. Only `100 Continue` does: it is for a
 //! client whose content has not arrived.
 
+mod content;
 mod ending;
 mod turn;
 
@@ -32,24 +36,27 @@ use tollgate_limiter::{Decision, Nanos};
 
 use crate::{
     http::{
-        CloseReason, Progress, Reject, Request, body::Body, chunked::Passed, request::Expect, request_line::Method,
+        CloseReason, Progress, Reject, Request, body::Body, request::Expect, request_line::Method,
         response::Persistence, scan::HeadScan,
     },
     service::{Judged, Peer, Service, Verdict},
 };
+use content::{After, Held, Kept};
 use ending::{another_follows, persistence};
 pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.
 pub const OUT_BYTES: usize = 32 * 1024;
 
-/// The protocol state of one connection. Owns no buffer.
+/// The protocol state of one connection. Owns no buffer, unless it is being asked for many decisions.
 #[derive(Debug)]
 pub struct Session {
     stage: Stage,
     peer: Peer,
     draining: bool,
     begun: Begun,
+    /// Content that is needed, as far as it has arrived.
+    kept: Option<Box<Kept>>,
 }
 
 /// Whether bytes of a head have been seen and not consumed.
@@ -75,25 +82,6 @@ enum Stage {
     Closed(CloseReason),
 }
 
-/// What follows when the content has been passed over.
-#[derive(Clone, Copy, Debug)]
-enum After {
-    /// The answer went out before.
-    NextRequest,
-    /// The answer goes out now.
-    Answer(Held),
-}
-
-/// An answer to an allowed request that cannot go out yet.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    judged: Judged,
-    /// Not before this instant.
-    release: Nanos,
-    persistence: Persistence,
-    head_only: bool,
-}
-
 impl Session {
     /// A session with a peer; its address is needed only if [`Service::needs_peer`].
     pub fn new(peer: Option<IpAddr>) -> Session {
@@ -102,6 +90,7 @@ impl Session {
             peer: peer.map_or(Peer::Unknown, Peer::Address),
             draining: false,
             begun: Begun::Nothing,
+            kept: None,
         }
     }
 
@@ -130,7 +119,7 @@ impl Session {
                         Some(self.close(CloseReason::Rejected(reject)))
                     }
                 },
-                Stage::Content { .. } => self.on_content(rest, &mut consumed, service, out),
+                Stage::Content { .. } => self.on_content(rest, &mut consumed, now, service, out),
                 Stage::Held(held) => {
                     let held = *held;
                     if now < held.release {
@@ -209,6 +198,11 @@ impl Session {
                 }
                 None
             }
+            Verdict::Read { most_bytes } => {
+                let body = body.map(|body| body.at_most(most_bytes));
+                self.keep_content(body, persistence, waits_for_continue);
+                None
+            }
             verdict => {
                 let persistence = match persistence {
                     Persistence::Keep if waits_for_continue => Persistence::Close(CloseReason::ContentUnwanted),
@@ -217,38 +211,9 @@ impl Session {
                 match verdict {
                     Verdict::Decided(judged) => service.render_decided(out, judged, persistence, head_only),
                     Verdict::Refused(refusal) => service.render_refused(out, refusal, persistence, head_only),
+                    Verdict::Read { .. } => {}
                 }
                 self.after_answer(persistence, body, rest)
-            }
-        }
-    }
-
-    /// Passes over content and does what is due after it.
-    fn on_content(&mut self, rest: &[u8], consumed: &mut usize, service: &Service, out: &mut Vec<u8>) -> Option<Next> {
-        let Stage::Content { body, after, continue_due } = &mut self.stage else {
-            return None;
-        };
-        match (body.advance(rest), *after) {
-            (Ok(Passed::All), _) => {
-                *consumed += rest.len();
-                if std::mem::take(continue_due) {
-                    out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                }
-                Some(Next::Read)
-            }
-            (Ok(Passed::Ended(length)), after) => {
-                *consumed += length;
-                self.stage = match after {
-                    After::Answer(held) => Stage::Held(held),
-                    After::NextRequest => Stage::Head(HeadScan::default()),
-                };
-                None
-            }
-            (Err(reject), after) => {
-                if let After::Answer(held) = after {
-                    service.reject(out, reject, held.head_only);
-                }
-                Some(self.close(CloseReason::Rejected(reject)))
             }
         }
     }
@@ -311,6 +276,7 @@ impl Session {
             (Stage::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
             (Stage::Content { after, .. }, _) => match after {
                 After::Answer(held) => (Some(held.head_only), CloseReason::Rejected(reject)),
+                After::Decide(_) => (Some(false), CloseReason::Rejected(reject)),
                 After::NextRequest => (None, CloseReason::Rejected(reject)),
             },
             (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),

@@ -116,10 +116,13 @@ impl Driver<'_> {
     }
 
     fn flush(&mut self) {
-        assert!(self.out.len() < OUT_BYTES + 2048, "output beyond its bound");
+        assert!(self.out.len() < OUT_BYTES + LONGEST_ANSWER, "output beyond its bound");
         self.sent.append(&mut self.out);
     }
 }
+
+/// That of a batch of 256 decisions.
+const LONGEST_ANSWER: usize = 32 * 1024;
 
 fn without_continues(sent: &[u8]) -> Vec<u8> {
     const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";

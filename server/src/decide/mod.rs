@@ -12,12 +12,16 @@
 //! `client-id`, and holds here as it does for `/`: a header field or a cookie is looked for in what the proxy passed on, a query parameter in
 //! the URI that the end client asked for. The counters are those of `/` too.
 //!
+//! Programs that have many questions ask them together: [`batch`].
+//!
 //! Rejected alternative: an `X-Client-Id` that wins over everything. Caddy and Traefik pass on every field of the end client, so whoever sent that
 //! field itself would be whoever it liked.
 
+pub mod batch;
 mod profile;
 mod terms;
 
+pub use batch::Batch;
 pub use profile::{Profile, UriLost};
 pub use terms::{Terms, TermsError};
 
@@ -26,17 +30,21 @@ pub use terms::{Terms, TermsError};
 pub enum Route {
     /// One decision.
     Check(Profile),
+    /// Many decisions.
+    Batch,
 }
 
 impl Route {
     /// The route of `path`, if it has one. What follows a proxy's path is the proxy's affair: Envoy appends the path that was asked for.
     pub fn of(path: &[u8]) -> Option<Route> {
-        if path == b"/check" {
-            return Some(Route::Check(Profile::Native));
+        match path {
+            b"/check" => Some(Route::Check(Profile::Native)),
+            b"/v1/decide" => Some(Route::Batch),
+            _ => {
+                let name = path.strip_prefix(b"/check/")?.split(|&byte| byte == b'/').next()?;
+                Profile::PROXIES.into_iter().find(|profile| profile.name().as_bytes() == name).map(Route::Check)
+            }
         }
-        let rest = path.strip_prefix(b"/check/")?;
-        let name = rest.split(|&byte| byte == b'/').next()?;
-        Profile::PROXIES.into_iter().find(|profile| profile.name().as_bytes() == name).map(Route::Check)
     }
 }
 

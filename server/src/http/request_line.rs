@@ -13,6 +13,8 @@ pub enum Method {
     Connect,
     /// `OPTIONS`, the one method that may target `*`.
     Options,
+    /// `POST`
+    Post,
     /// Another method of RFC 9110 or RFC 5789: recognised, allowed on no resource here.
     Recognised,
     /// Any other token.
@@ -28,7 +30,8 @@ impl Method {
             b"HEAD" => Method::Head,
             b"CONNECT" => Method::Connect,
             b"OPTIONS" => Method::Options,
-            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Recognised,
+            b"POST" => Method::Post,
+            b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Recognised,
             _ => Method::Unknown,
         }
     }

@@ -10,6 +10,7 @@
 //! | no acceptable client id | 400, and no quota is touched |
 //! | all others | what the limiter decides |
 
+mod batch;
 mod check;
 mod refusal;
 
@@ -85,6 +86,10 @@ pub(crate) enum Peer {
 pub(crate) enum Verdict {
     Decided(Judged),
     Refused(Refusal),
+    /// What is asked for stands in the content, of which at most so many bytes are read.
+    Read {
+        most_bytes: u64,
+    },
 }
 
 /// A decision, and how to tell it: to a client, or to a proxy.
@@ -156,6 +161,7 @@ impl Service {
             }
             Err(refusal) => match self.route(request) {
                 Some(Route::Check(profile)) => self.check(request, profile, peer, now),
+                Some(Route::Batch) => self.expect_batch(request),
                 None => self.refuse(refusal),
             },
         }

@@ -17,6 +17,9 @@ pub(crate) enum Refusal {
     Expectation,
     Path,
     MethodHere,
+    NotPost,
+    NotJson,
+    BatchTooLarge,
     Id(IdError),
     Check(Profile, Unclear),
 }
@@ -50,6 +53,15 @@ impl Service {
             Refusal::MethodHere => {
                 ("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "this method is not allowed here: use GET or HEAD\n")
             }
+            Refusal::NotPost => {
+                ("405 Method Not Allowed", "Allow: POST\r\n", "this method is not allowed here: use POST\n")
+            }
+            Refusal::NotJson => {
+                ("415 Unsupported Media Type", "", "the content is not JSON: send Content-Type: application/json\n")
+            }
+            Refusal::BatchTooLarge => {
+                ("413 Content Too Large", "", "the content is too large: send at most 65536 bytes, and 256 requests\n")
+            }
             Refusal::Id(error) => ("400 Bad Request", "", self.id_errors.text(error)),
             Refusal::Check(profile, unclear) => {
                 let (fields, body) = match unclear {
@@ -60,13 +72,13 @@ impl Service {
                 (profile.refused(), fields, body)
             }
         };
-        let answer = Plain { status, fields, body };
+        let answer = Plain { status, kind: "text/plain", fields, body };
         self.answers.plain(out, answer, persistence, head_only);
     }
 }
 
 const ROUTES: &str =
-    "nothing is here: ask for /, /check, /check/nginx, /check/envoy, /check/forward or /check/haproxy\n";
+    "nothing is here: ask for /, /check, /check/nginx, /check/envoy, /check/forward, /check/haproxy or /v1/decide\n";
 
 /// As in an answer that says why a client is denied.
 const NO_CLIENT: &str = "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: client-id\r\n";

@@ -1,7 +1,10 @@
 //! Decisions for proxies and programs, asked over real connections.
 
+use std::thread;
+
 use rustix::process::Signal;
 
+use super::support::peer::Peer;
 use super::support::server::{Launch, on_both_engines};
 
 #[test]
@@ -33,6 +36,37 @@ fn proxies_and_clients_of_one_gate_share_its_quotas_and_its_counts() {
         server.signal(Signal::TERM);
         let (_, logged) = server.wait();
         let counted = "9 requests: 4 allowed, 3 denied, 1 rejected, 1 peeked";
+        assert!(logged.iter().any(|line| line.contains(counted)), "{logged:#?}");
+    });
+}
+
+#[test]
+fn batches_from_many_connections_are_decided_once_each() {
+    on_both_engines(|engine| {
+        let server = Launch::new(engine).cores("auto").args("--limit 30/1h,fixed-window --decide on").start();
+        let asked: Vec<String> = (0..100).map(|n| format!(r#"{{"id": "{}"}}"#, n % 10)).collect();
+        let content = format!(r#"{{"requests": [{}]}}"#, asked.join(","));
+        let head = "POST /v1/decide HTTP/1.1\r\nHost: gate\r\nContent-Type: application/json\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{content}", content.len());
+        let allowed: usize = thread::scope(|scope| {
+            let request = &request;
+            let ask = move |mut peer: Peer| {
+                let (first, last) = request.split_at(request.len() / 2);
+                peer.send(first);
+                peer.send(last);
+                let answer = peer.answer();
+                assert_eq!(answer.status, 200, "{answer:?}");
+                assert_eq!(peer.get("other").status, 200, "the connection goes on");
+                answer.body.matches("\"allow\"").count()
+            };
+            let threads: Vec<_> =
+                server.connect_many(8).into_iter().map(|peer| scope.spawn(move || ask(peer))).collect();
+            threads.into_iter().map(|thread| thread.join().expect("answers")).sum()
+        });
+        assert_eq!(allowed, 300, "30 for each of 10 clients, of the 80 that each asked for");
+        server.signal(Signal::TERM);
+        let (_, logged) = server.wait();
+        let counted = "808 requests: 308 allowed, 500 denied, 0 rejected";
         assert!(logged.iter().any(|line| line.contains(counted)), "{logged:#?}");
     });
 }

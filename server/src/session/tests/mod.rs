@@ -1,6 +1,7 @@
 //! A session is tested as a peer sees it: bytes go in, answers come out and are read by a small reader of their own. One file per subject.
 
 mod answers;
+mod batch;
 mod bodies;
 mod check;
 mod heads;
