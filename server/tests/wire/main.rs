@@ -5,6 +5,7 @@
 //! | `answers` | what is answered: statuses, fields, who counts as one client |
 //! | `counts` | how many requests were answered how: the gate's count and our load client's |
 //! | `decide` | decisions for proxies and programs |
+//! | `decide_proxies` | nginx, HAProxy and Caddy ask for decisions, with the files of `examples/` |
 //! | `limits` | who is let through: stacked quotas, algorithms, lists, bans, full tables, several cores |
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
@@ -42,6 +43,7 @@
 mod answers;
 mod counts;
 mod decide;
+mod decide_proxies;
 mod drain;
 mod exhaustion;
 mod hostile;
