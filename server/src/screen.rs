@@ -91,7 +91,10 @@ impl Screen<'_> {
         match self.client_id {
             ClientIdSource::Query(name) => format!("curl -i '{url}?{}=7'", escaped(name)),
             ClientIdSource::Header(name) => format!("curl -i -H '{name}: 7' {url}"),
+            ClientIdSource::Cookie(name) => format!("curl -i -b '{name}=7' {url}"),
             ClientIdSource::PeerIp => format!("curl -i {url}"),
+            ClientIdSource::ForwardedFor => format!("curl -i -H 'X-Forwarded-For: 192.0.2.7' {url}"),
+            ClientIdSource::Forwarded => format!("curl -i -H 'Forwarded: for=192.0.2.7' {url}"),
         }
     }
 }
@@ -295,6 +298,8 @@ mod tests {
         assert_eq!(curl(odd, "192.0.2.1:80"), "curl -i 'http://192.0.2.1:80/?it%27s%20a%26b=7'");
         let key = ClientIdSource::Header("X-Api-Key".to_owned());
         assert_eq!(curl(key, "192.0.2.1:80"), "curl -i -H 'X-Api-Key: 7' http://192.0.2.1:80/");
+        let session = ClientIdSource::Cookie("session".to_owned());
+        assert_eq!(curl(session, "192.0.2.1:80"), "curl -i -b 'session=7' http://192.0.2.1:80/");
     }
 
     #[test]

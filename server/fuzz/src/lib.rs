@@ -43,7 +43,7 @@ pub struct Transcript {
 
 /// Feeds `input` to a new session in reads of the given lengths, the rest in one; then the end of input. Checks 1 and 3 on the way.
 pub fn run(service: &Service, input: &[u8], cuts: &[usize], start: Nanos) -> Transcript {
-    let mut session = Session::new(None);
+    let mut session = Session::new(Some(std::net::Ipv4Addr::LOCALHOST.into()));
     let mut driver =
         Driver { session: &mut session, service, now: start, kept: Vec::new(), out: Vec::new(), sent: Vec::new() };
     let mut rest = input;

@@ -37,7 +37,7 @@ pub use typed::Typed;
 
 use crate::boot::{BootSettings, IoMode, Timeouts};
 use crate::http::Limits;
-use crate::identity::ClientIdSource;
+use crate::identity::{ClientIdSource, Trusted};
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
 
@@ -80,6 +80,8 @@ pub struct Config {
     pub ratelimit_headers: bool,
     /// Whether proxies are told decisions.
     pub decide: bool,
+    /// Who may speak for others.
+    pub trusted_proxies: Trusted,
     /// Bounds of a request.
     pub http: Limits,
 }
@@ -133,6 +135,7 @@ impl Config {
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
             decide: typed.decide.unwrap_or(false),
+            trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -187,6 +190,7 @@ impl Config {
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
             decide: self.decide,
+            trusted: self.trusted_proxies.clone(),
             limits: self.http,
         }
     }

@@ -20,6 +20,8 @@ pub fn toml(config: &Config) -> String {
     line(&mut out, "limited-status", config.limited_status);
     line(&mut out, "ratelimit-headers", config.ratelimit_headers);
     line(&mut out, "decide", config.decide);
+    let trusted: Vec<String> = config.trusted_proxies.0.iter().map(ToString::to_string).collect();
+    list(&mut out, "trusted-proxies", &trusted);
     list(&mut out, "allow", &config.allow);
     list(&mut out, "deny", &config.deny);
     text(&mut out, "cores", &config.cores);

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use super::cores::Cores;
@@ -46,6 +47,8 @@ pub struct Typed {
     pub ratelimit_headers: Option<bool>,
     /// Whether proxies are told decisions.
     pub decide: Option<bool>,
+    /// Who may speak for others.
+    pub trusted_proxies: Option<Vec<IpNet>>,
     /// How long a drain may take.
     pub drain_timeout: Option<Duration>,
     /// Quotas of particular clients.
@@ -110,6 +113,7 @@ impl Typed {
             limited_status: self.limited_status.or(below.limited_status),
             ratelimit_headers: self.ratelimit_headers.or(below.ratelimit_headers),
             decide: self.decide.or(below.decide),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             overrides: either(self.overrides, below.overrides),
             allow: either(self.allow, below.allow),

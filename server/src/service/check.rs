@@ -28,7 +28,7 @@ impl Service {
             _ => Terms::PLAIN,
         };
         let key = match &self.client_id {
-            ClientIdSource::PeerIp => self.peer_key(peer),
+            source if source.is_address() => self.address_key(request, peer),
             source => {
                 let query = match source {
                     ClientIdSource::Query(_) => profile.query(request).map_err(Unclear::Uri)?,

@@ -27,7 +27,7 @@ use crate::{
         request_line::{Method, Target},
         response::{Answers, Persistence},
     },
-    identity::{ClientIdSource, IdError, with_peer_id, with_request_id},
+    identity::{ClientIdSource, IdError, Trusted, client_address, with_peer_id, with_request_id},
     tally::Tally,
 };
 use refusal::IdErrorTexts;
@@ -44,6 +44,8 @@ pub struct ServiceSettings {
     pub ratelimit_headers: bool,
     /// Whether proxies are told decisions, below `/check`.
     pub decide: bool,
+    /// Who is believed about whom it asks for, and may ask for decisions.
+    pub trusted: Trusted,
     /// How much of a request is read.
     pub limits: Limits,
 }
@@ -55,6 +57,7 @@ impl Default for ServiceSettings {
             limited_status: LimitedStatus::default(),
             ratelimit_headers: true,
             decide: false,
+            trusted: Trusted::default(),
             limits: Limits::default(),
         }
     }
@@ -67,6 +70,7 @@ pub struct Service {
     client_id: ClientIdSource,
     limited_status: LimitedStatus,
     decides: bool,
+    trusted: Trusted,
     limits: Limits,
     answers: Answers,
     id_errors: IdErrorTexts,
@@ -78,7 +82,7 @@ pub struct Service {
 pub(crate) enum Peer {
     Unknown,
     Address(IpAddr),
-    Key(Key),
+    Client { key: Key, trusted: bool },
 }
 
 /// What a request comes to.
@@ -107,6 +111,7 @@ impl Service {
             limiter,
             limited_status: settings.limited_status,
             decides: settings.decide,
+            trusted: settings.trusted,
             limits: settings.limits,
             answers: Answers::new(settings.limited_status, settings.ratelimit_headers),
             id_errors: IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes),
@@ -129,7 +134,7 @@ impl Service {
 
     /// Whether sessions must be told the address of their peer.
     pub fn needs_peer(&self) -> bool {
-        self.client_id == ClientIdSource::PeerIp
+        self.client_id.is_address() || self.decides
     }
 
     /// Sets what `Date` says; to be called before the first request, and then when the second changes.
@@ -146,7 +151,7 @@ impl Service {
     pub(crate) fn client_field(&self) -> Option<&str> {
         match &self.client_id {
             ClientIdSource::Header(name) => Some(name),
-            ClientIdSource::Query(_) | ClientIdSource::PeerIp => None,
+            _ => None,
         }
     }
 
@@ -160,10 +165,19 @@ impl Service {
                 Verdict::Decided(Judged { key, decision, teller: None })
             }
             Err(refusal) => match self.route(request) {
+                Some(_) if !self.trusts(peer) => self.refuse(Refusal::Stranger),
                 Some(Route::Check(profile)) => self.check(request, profile, peer, now),
                 Some(Route::Batch) => self.expect_batch(request),
                 None => self.refuse(refusal),
             },
+        }
+    }
+
+    fn trusts(&self, peer: &Peer) -> bool {
+        match *peer {
+            Peer::Unknown => false,
+            Peer::Address(address) => self.trusted.contains(address),
+            Peer::Client { trusted, .. } => trusted,
         }
     }
 
@@ -197,24 +211,26 @@ impl Service {
 
     #[inline]
     fn key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, Refusal> {
-        if self.client_id == ClientIdSource::PeerIp {
-            return self.peer_key(peer).map_err(Refusal::Id);
+        if self.client_id.is_address() {
+            return self.address_key(request, peer).map_err(Refusal::Id);
         }
         let query = request.target.query();
         with_request_id(&self.client_id, request, query, self.limits.id_bytes, |id| self.limiter.key(id))
             .map_err(Refusal::Id)
     }
 
-    fn peer_key(&self, peer: &mut Peer) -> Result<Key, IdError> {
-        match *peer {
-            Peer::Key(key) => Ok(key),
-            Peer::Address(address) => {
-                let key = with_peer_id(address, |id| self.limiter.key(id));
-                *peer = Peer::Key(key);
-                Ok(key)
-            }
-            Peer::Unknown => Err(IdError::Missing),
+    fn address_key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, IdError> {
+        let address = match *peer {
+            Peer::Client { key, .. } => return Ok(key),
+            Peer::Address(address) => address,
+            Peer::Unknown => return Err(IdError::Missing),
+        };
+        let client = client_address(&self.client_id, request, address, &self.trusted);
+        let key = with_peer_id(client, |id| self.limiter.key(id));
+        if self.client_id == ClientIdSource::PeerIp {
+            *peer = Peer::Client { key, trusted: self.trusted.contains(address) };
         }
+        Ok(key)
     }
 
     /// Appends the answer to a decision.

@@ -20,6 +20,7 @@ pub(crate) enum Refusal {
     NotPost,
     NotJson,
     BatchTooLarge,
+    Stranger,
     Id(IdError),
     Check(Profile, Unclear),
 }
@@ -61,6 +62,9 @@ impl Service {
             }
             Refusal::BatchTooLarge => {
                 ("413 Content Too Large", "", "the content is too large: send at most 65536 bytes, and 256 requests\n")
+            }
+            Refusal::Stranger => {
+                ("403 Forbidden", "", "this address may not ask for decisions: name it in trusted-proxies\n")
             }
             Refusal::Id(error) => ("400 Bad Request", "", self.id_errors.text(error)),
             Refusal::Check(profile, unclear) => {
@@ -109,7 +113,10 @@ impl IdErrorTexts {
         let (what, cure) = match source {
             ClientIdSource::Query(name) => (format!("query parameter {name}"), format!("send /?{name}=ID")),
             ClientIdSource::Header(name) => (format!("header field {name}"), format!("send `{name}: ID`")),
-            ClientIdSource::PeerIp => ("address of the peer".to_owned(), "connect over TCP".to_owned()),
+            ClientIdSource::Cookie(name) => (format!("cookie {name}"), format!("send `Cookie: {name}=ID`")),
+            ClientIdSource::PeerIp | ClientIdSource::ForwardedFor | ClientIdSource::Forwarded => {
+                ("address of the peer".to_owned(), "connect over TCP".to_owned())
+            }
         };
         IdErrorTexts {
             missing: format!("the {what} is missing: {cure}\n"),

@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use super::support::application::Application;
 use super::support::clock::{PATIENCE, wait_until};
+use super::support::peer::Peer;
 use super::support::server::{Engine, Server};
 
 /// One of the proxies, as its example says, with our addresses in place of the example's.
@@ -103,6 +104,16 @@ impl Proxy {
     fn get(&self, target: &str) -> Told {
         self.ask("GET", target, "", "")
     }
+
+    /// Asks from an address of the loopback network, with a forged origin.
+    fn get_from(&self, source: [u8; 4]) -> u16 {
+        let forged = "X-Forwarded-For: 192.0.2.66\r\nForwarded: for=192.0.2.66\r\n";
+        let mut peer = Peer::connect_from(source.into(), self.address);
+        peer.send(format!("GET / HTTP/1.1\r\nHost: {}\r\nConnection: close\r\n{forged}\r\n", self.address));
+        while peer.receive().is_ok() {}
+        let answer = String::from_utf8_lossy(peer.received()).into_owned();
+        answer.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status")
+    }
 }
 
 impl Drop for Proxy {
@@ -192,5 +203,19 @@ fn caddy_gives_its_client_the_gates_own_answer() {
         gate.kill();
         assert_eq!(proxy.get("/shop?clientId=11").status, 502, "without a gate nobody passes, as the example says");
         assert_eq!(application.touched(), 5);
+    }
+}
+
+#[test]
+fn clients_of_a_proxy_are_told_apart_by_their_addresses_whatever_they_say() {
+    for start in [Proxy::nginx, Proxy::haproxy, Proxy::caddy] {
+        let args = "--limit 2/1h,fixed-window --decide on --client-id x-forwarded-for --trusted-proxies 127.0.0.1";
+        let (gate, application) = (Server::start(Engine::Ring, args), Application::start());
+        let proxy = start(gate.address, application.address);
+        let statuses = [3, 3, 3, 4, 4, 4].map(|host| proxy.get_from([127, 0, 0, host]));
+        let denied = statuses[2];
+        assert!(matches!(denied, 429 | 503), "{statuses:?}");
+        assert_eq!(statuses, [200, 200, denied, 200, 200, denied]);
+        assert_eq!(application.touched(), 4);
     }
 }

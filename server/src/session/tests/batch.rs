@@ -150,7 +150,7 @@ fn however_a_batch_is_cut_into_reads_it_is_one_batch() {
     let input = post(content) + &get("");
     let whole = ask(&deciding("2/5s"), &input);
     for cut in 1..input.len() {
-        let (service, mut session) = (deciding("2/5s"), Session::new(None));
+        let (service, mut session) = (deciding("2/5s"), Session::new(Some(LOCALHOST)));
         let mut out = Vec::new();
         let first = session.on_bytes(&input.as_bytes()[..cut], Nanos::ZERO, &service, &mut out);
         assert_eq!(first.next, Next::Read, "{cut}");
@@ -170,7 +170,7 @@ fn who_expects_100_continue_gets_it_when_the_head_is_right_and_only_then() {
             "POST /v1/decide HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Type: {kind}\r\nContent-Length: 27\r\n\r\n"
         )
     };
-    let mut session = Session::new(None);
+    let mut session = Session::new(Some(LOCALHOST));
     assert_eq!(give(&mut session, &service, head("application/json").as_bytes(), Nanos::ZERO).statuses(), [100]);
     let got = give(&mut session, &service, br#"{"requests": [{"id": "a"}]}"#, Nanos::ZERO);
     assert_eq!(got.statuses(), [200]);
@@ -186,7 +186,7 @@ fn who_stops_in_the_middle_of_a_batch_is_told_so() {
         (400, Session::on_eof as fn(&mut Session, Nanos, &Service, &mut Vec<u8>) -> Next),
         (408, |session, _, service, out| session.on_head_timeout(service, out)),
     ] {
-        let mut session = Session::new(None);
+        let mut session = Session::new(Some(LOCALHOST));
         let mut out = Vec::new();
         let _ = session.on_bytes(&input.as_bytes()[..input.len() - 1], Nanos::ZERO, &service, &mut out);
         assert!(matches!(end(&mut session, Nanos::ZERO, &service, &mut out), Next::Close(_)));
