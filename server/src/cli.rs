@@ -57,9 +57,13 @@ pub struct Args {
     #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Answers")]
     decide: Option<bool>,
 
-    /// Whose X-Forwarded-For or Forwarded is believed, and who may ask for decisions: addresses or CIDRs [default: 127.0.0.0/8,::1/128]
+    /// Whose X-Forwarded-For, Forwarded or PROXY header is believed, and who may ask for decisions: addresses or CIDRs [default: 127.0.0.0/8,::1/128]
     #[arg(long, value_name = "CIDR,...", value_parser = value::network, value_delimiter = ',', help_heading = "Answers")]
     trusted_proxies: Option<Vec<IpNet>>,
+
+    /// Whether every connection begins with a PROXY header (version 1 or 2) that says who the peer is: on or off [default: off]
+    #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Server")]
+    proxy_protocol: Option<bool>,
 
     /// Address and port; port 0 takes a free one and prints it [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = value::listen, help_heading = "Server")]
@@ -126,6 +130,7 @@ impl Args {
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
             decide: self.decide,
+            proxy_protocol: self.proxy_protocol,
             trusted_proxies: self.trusted_proxies,
             listen: self.listen,
             cores: self.cores,

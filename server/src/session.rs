@@ -1,6 +1,8 @@
 //! One connection's side of HTTP: bytes and `now` in, answers and the next step out.
 //!
 //! ```text
+//!    Preamble (if a proxy says first who connected)
+//!            │
 //!            ┌────────────────────────── no content ──────────────────────────┐
 //!            ▼                                                                │
 //!          Head ──refused or denied: answered at once──► Content(Discard) ────┤
@@ -28,6 +30,7 @@
 
 mod content;
 mod ending;
+mod preamble;
 mod turn;
 
 use std::net::IpAddr;
@@ -71,6 +74,8 @@ enum Begun {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
+    /// What a proxy says about the connection.
+    Preamble,
     Head(HeadScan),
     Content {
         body: Body,
@@ -94,6 +99,11 @@ impl Session {
         }
     }
 
+    /// A session with a proxy that first says, by the PROXY protocol, who has connected to it.
+    pub fn proxied(proxy: Option<IpAddr>) -> Session {
+        Session { stage: Stage::Preamble, ..Session::new(proxy) }
+    }
+
     /// Reads requests from the front of `input` and appends their answers to `out`. To be called again with the unconsumed rest and whatever
     /// has arrived since.
     pub fn on_bytes(&mut self, input: &[u8], now: Nanos, service: &Service, out: &mut Vec<u8>) -> Turn {
@@ -104,6 +114,7 @@ impl Session {
             }
             let rest = &input[consumed..];
             let step = match &mut self.stage {
+                Stage::Preamble => self.on_preamble(rest, &mut consumed),
                 Stage::Head(scan) => match Request::receive(scan, rest, service.limits(), service.client_field()) {
                     Progress::Request { request, consumed: head } => {
                         consumed += head;
@@ -138,7 +149,9 @@ impl Session {
             consumed = input.len();
         }
         self.begun = match self.stage {
-            Stage::Head(_) if consumed < input.len() => Begun::Head { head_only: is_head(&input[consumed..]) },
+            Stage::Preamble | Stage::Head(_) if consumed < input.len() => {
+                Begun::Head { head_only: is_head(&input[consumed..]) }
+            }
             _ => Begun::Nothing,
         };
         Turn { consumed, next }
@@ -161,8 +174,8 @@ impl Session {
     pub fn waiting(&self) -> Waiting {
         match self.stage {
             Stage::Content { .. } => Waiting::Body,
-            Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
-            Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
+            Stage::Preamble | Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
+            Stage::Preamble | Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
         }
     }
 
@@ -267,26 +280,6 @@ impl Session {
     fn close(&mut self, reason: CloseReason) -> Next {
         self.stage = Stage::Closed(reason);
         Next::Linger(reason)
-    }
-
-    /// Ends a connection whose peer will not complete what it began, with an answer if one is owed.
-    fn give_up(&mut self, reject: Reject, idle: CloseReason, service: &Service, out: &mut Vec<u8>) -> Next {
-        let (owed, reason) = match (self.stage, self.begun) {
-            (Stage::Head(_), Begun::Nothing) => (None, idle),
-            (Stage::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
-            (Stage::Content { after, .. }, _) => match after {
-                After::Answer(held) => (Some(held.head_only), CloseReason::Rejected(reject)),
-                After::Decide(_) => (Some(false), CloseReason::Rejected(reject)),
-                After::NextRequest => (None, CloseReason::Rejected(reject)),
-            },
-            (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),
-            (Stage::Closed(reason), _) => (None, reason),
-        };
-        if let Some(head_only) = owed {
-            service.reject(out, reject, head_only);
-        }
-        self.stage = Stage::Closed(reason);
-        Next::Close(reason)
     }
 }
 

@@ -63,6 +63,7 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--client-id", "cookie:a b"], "cookie:a b does not name a cookie: use e.g. cookie:session"),
     (&["--trusted-proxies", "proxy.example.org"], "not a network: write an address or a CIDR, like 192.0.2.7"),
     (&["--trusted-proxies", "10.0.0.0/8,10.1.2.3/8"], "has bits behind its prefix: write 10.0.0.0/8"),
+    (&["--proxy-protocol", "v1"], "write on or off"),
     (&["--trusted-proxies", ""], "not a network"),
     (&["--client-id", "query:a\r\nX: y"], "leave out the control characters"),
     (&["--limit", "5/5s,burst=3,burst=40"], "burst is given twice: drop one of them"),
@@ -275,6 +276,7 @@ fn help_is_grouped_has_examples_and_documents_the_exit_codes() {
         "--ratelimit-headers",
         "--decide",
         "--trusted-proxies",
+        "--proxy-protocol",
         "--drain-timeout",
         "--max-connections",
     ];

@@ -69,6 +69,7 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
         limited-status = 429
         ratelimit-headers = "off"
         decide = "on"
+        proxy-protocol = true
         trusted-proxies = ["10.0.0.0/8", "192.0.2.7"]
         cores = "0,2"
         allow = "health"
@@ -83,7 +84,7 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
     assert_eq!(config.max_clients, Capacity::clients(250_000).unwrap());
     assert_eq!(config.client_id, ClientIdSource::Header("X-Api-Key".to_owned()));
     assert_eq!(config.limited_status.to_string(), "429");
-    assert_eq!((config.ratelimit_headers, config.decide), (false, true));
+    assert_eq!((config.ratelimit_headers, config.decide, config.proxy_protocol), (false, true, true));
     assert!(config.trusted_proxies.contains("192.0.2.7".parse().unwrap()));
     assert!(!config.trusted_proxies.contains("127.0.0.1".parse().unwrap()), "a list replaces the default");
     assert_eq!(config.cores, Cores::List(vec![0, 2]));
@@ -146,6 +147,7 @@ const BROKEN: &[(&str, usize, &str)] = &[
     ("client-id = \"cookie:\"\n", 1, "client-id = \"cookie:\": client id source cookie: does not name a cookie"),
     ("client-id = \"x-forwarded-for:1\"\n", 1, "client-id = \"x-forwarded-for:1\": client id source"),
     ("client-id = \"forwarded\"\nallow = [\"alice\"]\n", 2, "allow: client \"alice\": not an address"),
+    ("proxy-protocol = \"v2\"\n", 1, "proxy-protocol = \"v2\": write on or off"),
     ("trusted-proxies = 5\n", 1, "trusted-proxies: expected strings in quotes, found integer"),
     (
         "trusted-proxies = [\"10.0.0.0/8\",\n\"example.org\"]\n",

@@ -104,13 +104,19 @@ fn some_config() -> impl Strategy<Value = Config> {
         prop::sample::select(&["auto", "ring", "glommio"][..]),
         prop::sample::select(&["429", "503"][..]),
         prop::sample::select(&WhenFull::ALL[..]),
-        (any::<bool>(), any::<bool>(), networks),
+        (any::<bool>(), any::<bool>(), any::<bool>(), networks),
         1_u64..1 << 32,
     );
     (some_server(), words, some_quotas(), some_bans(), some_lists()).prop_map(
         |(server, words, quotas, bans, (allow, deny, overrides))| {
-            let (client_id, io, limited_status, when_full, (ratelimit_headers, decide, trusted_proxies), max_clients) =
-                words;
+            let (
+                client_id,
+                io,
+                limited_status,
+                when_full,
+                (ratelimit_headers, decide, proxy_protocol, trusted_proxies),
+                max_clients,
+            ) = words;
             Config {
                 client_id,
                 io: io.parse().unwrap(),
@@ -119,6 +125,7 @@ fn some_config() -> impl Strategy<Value = Config> {
                 ratelimit_headers,
                 decide,
                 trusted_proxies,
+                proxy_protocol,
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
                 bans,

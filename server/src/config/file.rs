@@ -60,6 +60,7 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         ratelimit_headers: top.read(review, "ratelimit-headers", value::on_off),
         decide: top.read(review, "decide", value::on_off),
         trusted_proxies: networks(&mut top, review),
+        proxy_protocol: top.read(review, "proxy-protocol", value::on_off),
         cores: top.read(review, "cores", str::parse),
         io: top.read(review, "io", str::parse),
         backlog: top.read(review, "backlog", value::backlog),

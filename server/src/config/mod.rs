@@ -82,6 +82,8 @@ pub struct Config {
     pub decide: bool,
     /// Who may speak for others.
     pub trusted_proxies: Trusted,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Bounds of a request.
     pub http: Limits,
 }
@@ -135,6 +137,7 @@ impl Config {
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
             decide: typed.decide.unwrap_or(false),
+            proxy_protocol: typed.proxy_protocol.unwrap_or(false),
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
         };
@@ -191,6 +194,7 @@ impl Config {
             ratelimit_headers: self.ratelimit_headers,
             decide: self.decide,
             trusted: self.trusted_proxies.clone(),
+            proxied: self.proxy_protocol,
             limits: self.http,
         }
     }

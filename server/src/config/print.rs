@@ -20,6 +20,7 @@ pub fn toml(config: &Config) -> String {
     line(&mut out, "limited-status", config.limited_status);
     line(&mut out, "ratelimit-headers", config.ratelimit_headers);
     line(&mut out, "decide", config.decide);
+    line(&mut out, "proxy-protocol", config.proxy_protocol);
     let trusted: Vec<String> = config.trusted_proxies.0.iter().map(ToString::to_string).collect();
     list(&mut out, "trusted-proxies", &trusted);
     list(&mut out, "allow", &config.allow);

@@ -49,6 +49,8 @@ pub struct Typed {
     pub decide: Option<bool>,
     /// Who may speak for others.
     pub trusted_proxies: Option<Vec<IpNet>>,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: Option<bool>,
     /// How long a drain may take.
     pub drain_timeout: Option<Duration>,
     /// Quotas of particular clients.
@@ -114,6 +116,7 @@ impl Typed {
             ratelimit_headers: self.ratelimit_headers.or(below.ratelimit_headers),
             decide: self.decide.or(below.decide),
             trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            proxy_protocol: self.proxy_protocol.or(below.proxy_protocol),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             overrides: either(self.overrides, below.overrides),
             allow: either(self.allow, below.allow),

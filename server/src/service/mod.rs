@@ -46,6 +46,8 @@ pub struct ServiceSettings {
     pub decide: bool,
     /// Who is believed about whom it asks for, and may ask for decisions.
     pub trusted: Trusted,
+    /// Whether every connection comes from a proxy that first says who connected to it.
+    pub proxied: bool,
     /// How much of a request is read.
     pub limits: Limits,
 }
@@ -58,6 +60,7 @@ impl Default for ServiceSettings {
             ratelimit_headers: true,
             decide: false,
             trusted: Trusted::default(),
+            proxied: false,
             limits: Limits::default(),
         }
     }
@@ -71,6 +74,7 @@ pub struct Service {
     limited_status: LimitedStatus,
     decides: bool,
     trusted: Trusted,
+    proxied: bool,
     limits: Limits,
     answers: Answers,
     id_errors: IdErrorTexts,
@@ -112,6 +116,7 @@ impl Service {
             limited_status: settings.limited_status,
             decides: settings.decide,
             trusted: settings.trusted,
+            proxied: settings.proxied,
             limits: settings.limits,
             answers: Answers::new(settings.limited_status, settings.ratelimit_headers),
             id_errors: IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes),
@@ -134,7 +139,17 @@ impl Service {
 
     /// Whether sessions must be told the address of their peer.
     pub fn needs_peer(&self) -> bool {
-        self.client_id.is_address() || self.decides
+        self.client_id.is_address() || self.decides || self.proxied
+    }
+
+    /// Whether every connection comes from a proxy that first says who connected to it.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.proxied
+    }
+
+    /// Whether this address may speak for others.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.contains(address)
     }
 
     /// Sets what `Date` says; to be called before the first request, and then when the second changes.
@@ -165,7 +180,7 @@ impl Service {
                 Verdict::Decided(Judged { key, decision, teller: None })
             }
             Err(refusal) => match self.route(request) {
-                Some(_) if !self.trusts(peer) => self.refuse(Refusal::Stranger),
+                Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
                 Some(Route::Check(profile)) => self.check(request, profile, peer, now),
                 Some(Route::Batch) => self.expect_batch(request),
                 None => self.refuse(refusal),
@@ -173,10 +188,10 @@ impl Service {
         }
     }
 
-    fn trusts(&self, peer: &Peer) -> bool {
+    fn may_ask(&self, peer: &Peer) -> bool {
         match *peer {
             Peer::Unknown => false,
-            Peer::Address(address) => self.trusted.contains(address),
+            Peer::Address(address) => self.trusts(address),
             Peer::Client { trusted, .. } => trusted,
         }
     }
@@ -228,7 +243,7 @@ impl Service {
         let client = client_address(&self.client_id, request, address, &self.trusted);
         let key = with_peer_id(client, |id| self.limiter.key(id));
         if self.client_id == ClientIdSource::PeerIp {
-            *peer = Peer::Client { key, trusted: self.trusted.contains(address) };
+            *peer = Peer::Client { key, trusted: self.trusts(address) };
         }
         Ok(key)
     }

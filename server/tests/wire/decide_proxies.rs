@@ -40,6 +40,17 @@ const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
 impl Proxy {
     fn start(program: &str, files: &[&str], args: &[&str], gate: SocketAddr, application: SocketAddr) -> Proxy {
+        Proxy::edited(program, files, args, gate, application, |text| text)
+    }
+
+    fn edited(
+        program: &str,
+        files: &[&str],
+        args: &[&str],
+        gate: SocketAddr,
+        application: SocketAddr,
+        edit: impl Fn(String) -> String,
+    ) -> Proxy {
         let address = free_address();
         let dir =
             Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{program}-{}-{}", std::process::id(), address.ip()));
@@ -51,7 +62,7 @@ impl Proxy {
                 .replace("127.0.0.1:9000", &application.to_string())
                 .replace("127.0.0.1:8000", &address.to_string())
                 .replace("bind 127.0.0.1\n", &format!("bind {}\n", address.ip()));
-            fs::write(dir.join(file), text).expect("a file");
+            fs::write(dir.join(file), edit(text)).expect("a file");
         }
         let args = args.iter().map(|arg| arg.replace("DIR", dir.to_str().expect("UTF-8")));
         let mut command = Command::new(program);
@@ -217,5 +228,18 @@ fn clients_of_a_proxy_are_told_apart_by_their_addresses_whatever_they_say() {
         assert!(matches!(denied, 429 | 503), "{statuses:?}");
         assert_eq!(statuses, [200, 200, denied, 200, 200, denied]);
         assert_eq!(application.touched(), 4);
+    }
+}
+
+#[test]
+fn haproxy_in_front_tells_the_gate_who_its_clients_are() {
+    for version in ["send-proxy", "send-proxy-v2"] {
+        let args = "--limit 1/1h,fixed-window --client-id peer-ip --proxy-protocol on --trusted-proxies 127.0.0.1";
+        let gate = Server::start(Engine::Ring, args);
+        let files = ["haproxy-in-front.cfg"];
+        let edit = |text: String| text.replace("send-proxy-v2", version);
+        let proxy = Proxy::edited("haproxy", &files, &["-db", "-f", files[0]], gate.address, gate.address, edit);
+        let statuses = [3, 3, 4, 4].map(|host| proxy.get_from([127, 0, 0, host]));
+        assert_eq!(statuses, [200, 503, 200, 503], "{version}");
     }
 }

@@ -10,6 +10,7 @@
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
+//! | `proxied` | the PROXY protocol |
 //! | `overload` | more work than a core can do, and how it is shared |
 //! | `exhaustion` | descriptors, memory, connections: what happens when they run out |
 //! | `drain` | signals: nothing that was read goes unanswered |
@@ -52,5 +53,6 @@ mod overload;
 mod pipelining;
 mod protocol;
 mod protocol_cases;
+mod proxied;
 mod start_up;
 mod support;

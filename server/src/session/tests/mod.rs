@@ -9,6 +9,7 @@ mod identity;
 mod leaky;
 mod persistence;
 mod pipeline;
+mod preamble;
 mod splits;
 
 use std::sync::Arc;
