@@ -91,6 +91,8 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
         decide: config.decide,
+        proxy_protocol: config.proxy_protocol,
+        trusted_proxies: &config.trusted_proxies,
         overrides: &config.overrides,
         allowed: config.allow.len(),
         denied: config.deny.len(),

@@ -180,9 +180,8 @@ impl<'b> Request<'b> {
         })
     }
 
-    /// The values of all lines of the field called `name`, in order.
+    /// The values of all lines of the field called `name`, in order. (Each line but the first is `name ":" value`; a folded one was refused.)
     pub fn field_lines(&self, name: &str) -> impl DoubleEndedIterator<Item = &'b [u8]> {
-        // The head has been read already: every line after the first is `name ":" value`, and none is folded.
         self.head.split(|&byte| byte == b'\n').filter_map(move |line| {
             let colon = memchr::memchr(b':', line)?;
             line[..colon].eq_ignore_ascii_case(name.as_bytes()).then(|| line[colon + 1..].trim_ascii())

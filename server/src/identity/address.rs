@@ -1,6 +1,6 @@
 //! Addresses as clients, and who may speak for others.
 
-use std::{io::Write, net::IpAddr};
+use std::{fmt, io::Write, net::IpAddr};
 
 use ipnet::IpNet;
 
@@ -21,6 +21,16 @@ impl Default for Trusted {
     fn default() -> Trusted {
         let loopback = ["127.0.0.0/8", "::1/128"];
         Trusted(loopback.map(|network| network.parse().expect("a network")).into())
+    }
+}
+
+impl fmt::Display for Trusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return f.write_str("nobody");
+        }
+        let networks: Vec<String> = self.0.iter().map(ToString::to_string).collect();
+        f.write_str(&networks.join(", "))
     }
 }
 
