@@ -46,6 +46,7 @@
 //! | what was asked for? | [`cli`], [`config`] |
 //! | which bytes are a request, and which the answer? | [`http`] |
 //! | who asks, and what comes of it? | [`identity`], [`service`], [`session`] |
+//! | how are proxies told, and what do they say? | [`decide`], [`proxy_protocol`] |
 //! | how do bytes move, and how does it start and end? | [`boot`], `connection`, `ring`, `drain` |
 //! | what does the operator see? | [`screen`], [`log`] |
 
@@ -59,14 +60,17 @@ mod balance;
 pub mod boot;
 pub mod cli;
 mod clock;
+mod complaints;
 pub mod config;
 mod connection;
+pub mod decide;
 mod drain;
 pub mod http;
 pub mod identity;
 mod listener;
 pub mod log;
 pub mod preflight;
+pub mod proxy_protocol;
 mod ring;
 mod run;
 pub mod screen;

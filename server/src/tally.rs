@@ -10,6 +10,8 @@ pub struct Tally {
     pub allowed: u64,
     /// Over their client's quota.
     pub denied: u64,
+    /// Looked at without being charged.
+    pub peeked: u64,
     /// Malformed, or not for the limiter: no client id, another path or method.
     pub rejected: u64,
 }
@@ -17,7 +19,7 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub const fn requests(&self) -> u64 {
-        self.allowed + self.denied + self.rejected
+        self.allowed + self.denied + self.peeked + self.rejected
     }
 }
 
@@ -25,13 +27,15 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.allowed += other.allowed;
         self.denied += other.denied;
+        self.peeked += other.peeked;
         self.rejected += other.rejected;
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allowed, denied, rejected } = self;
-        write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())
+        let Self { allowed, denied, peeked, rejected } = self;
+        write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())?;
+        if *peeked > 0 { write!(f, ", {peeked} peeked") } else { Ok(()) }
     }
 }

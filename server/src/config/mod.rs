@@ -37,7 +37,7 @@ pub use typed::Typed;
 
 use crate::boot::{BootSettings, IoMode, Timeouts};
 use crate::http::Limits;
-use crate::identity::ClientIdSource;
+use crate::identity::{ClientIdSource, Trusted};
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
 
@@ -78,6 +78,12 @@ pub struct Config {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: bool,
+    /// Whether proxies are told decisions.
+    pub decide: bool,
+    /// Who may speak for others.
+    pub trusted_proxies: Trusted,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Bounds of a request.
     pub http: Limits,
 }
@@ -130,6 +136,9 @@ impl Config {
             client_id: typed.client_id.unwrap_or_default(),
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
+            decide: typed.decide.unwrap_or(false),
+            proxy_protocol: typed.proxy_protocol.unwrap_or(false),
+            trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
@@ -183,6 +192,9 @@ impl Config {
             client_id: self.client_id.clone(),
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
+            decide: self.decide,
+            trusted: self.trusted_proxies.clone(),
+            proxied: self.proxy_protocol,
             limits: self.http,
         }
     }

@@ -1,4 +1,4 @@
-//! The chunked coding, decoded strictly and thrown away (RFC 9112 section 7.1).
+//! The chunked coding, decoded strictly (RFC 9112 section 7.1).
 //!
 //! ```text
 //!          hex          ;          BWS                     =
@@ -98,12 +98,19 @@ impl ChunkDecoder {
 
     /// Passes over the part of the body at the front of `input`.
     pub fn advance(&mut self, input: &[u8]) -> Result<Passed, Reject> {
+        self.advance_with(input, |_| {})
+    }
+
+    /// The same, with the content, piece by piece, given to `take`.
+    pub fn advance_with(&mut self, input: &[u8], mut take: impl FnMut(&[u8])) -> Result<Passed, Reject> {
         let mut at = 0;
         while at < input.len() {
             if self.state == State::Data {
                 let step = self.chunk_left.min((input.len() - at) as u64);
+                let end = at + step as usize;
+                take(&input[at..end]);
                 self.chunk_left -= step;
-                at += step as usize;
+                at = end;
                 if self.chunk_left == 0 {
                     self.state = State::DataCr;
                 }
