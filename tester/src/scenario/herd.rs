@@ -13,16 +13,16 @@ pub(super) const HERD: Scenario = Scenario {
     rule: rule::answered,
 };
 
-fn work(load: Load, around: &Around<'_>) -> Work {
+fn work(load: &Load, around: &Around<'_>) -> Work {
     let each = around.limit + 1;
-    let clients = bursts::clients(&load, around, each);
+    let clients = bursts::clients(load, around, each);
     let cycle =
         [bursts::stage(around, clients, each), bursts::pause(around.window.saturating_sub(bursts::burst(around)))];
-    let cycles = bursts::cycles(&load, around.window) + 1;
+    let cycles = bursts::cycles(load, around.window) + 1;
     let stages = (0..cycles.min(MOST_CYCLES)).flat_map(|_| cycle).collect();
     Work {
         shape: Shape::Stages(stages),
-        ..Work::plain(Load { clients, pick: Pick::RoundRobin, arrival: Arrival::Constant, ..load })
+        ..Work::plain(Load { clients, pick: Pick::RoundRobin, arrival: Arrival::Constant, ..load.clone() })
     }
 }
 

@@ -13,6 +13,6 @@ pub(super) const HOT_ID: Scenario = Scenario {
     rule: rule::answered,
 };
 
-fn work(load: Load, _: &Around<'_>) -> Work {
-    Work { shape: Shape::Closed, ..Work::plain(Load { clients: 1, affinity: Affinity::Spray, ..load }) }
+fn work(load: &Load, _: &Around<'_>) -> Work {
+    Work { shape: Shape::Closed, ..Work::plain(Load { clients: 1, affinity: Affinity::Spray, ..load.clone() }) }
 }

@@ -59,7 +59,7 @@ pub struct Scenario {
     /// Rude peers beside the load.
     pub beside: Option<hostile::Kind>,
     /// What it makes of the drawn load.
-    pub work: fn(Load, &Around<'_>) -> Work,
+    pub work: fn(&Load, &Around<'_>) -> Work,
     /// What must hold afterwards.
     pub rule: fn(&Seen) -> Result<(), Broken>,
 }

@@ -13,7 +13,7 @@ pub(super) const PRODUCT_LIST: Scenario = Scenario {
     rule: rule::answered,
 };
 
-fn work(load: Load, _: &Around<'_>) -> Work {
+fn work(load: &Load, _: &Around<'_>) -> Work {
     let (tenth, most) = (Decimal::from_millionths(100_000), Decimal::from_millionths(900_000));
-    Work::plain(Load { pick: Pick::Tail { part: tenth, share: most }, ..load })
+    Work::plain(Load { pick: Pick::Tail { part: tenth, share: most }, ..load.clone() })
 }

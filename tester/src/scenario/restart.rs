@@ -7,8 +7,8 @@ use crate::trial::{Load, Seen};
 pub(super) const RESTART: Scenario =
     Scenario { name: "restart", about: "the server is stopped and started in the middle", beside: None, work, rule };
 
-fn work(load: Load, _: &Around<'_>) -> Work {
-    Work { restarts: true, ..Work::plain(load) }
+fn work(load: &Load, _: &Around<'_>) -> Work {
+    Work { restarts: true, ..Work::plain(load.clone()) }
 }
 
 /// What was under way when it stopped may be lost; afterwards there must be answers again.

@@ -25,14 +25,14 @@ const fn rude(kind: Kind, about: &'static str) -> Scenario {
 }
 
 /// They come in numbers of their own; the load leaves them room.
-fn work(load: Load, _: &Around<'_>) -> Work {
-    Work::plain(Load { rate: load.rate.min(MOST), ..load })
+fn work(load: &Load, _: &Around<'_>) -> Work {
+    Work::plain(Load { rate: load.rate.min(MOST), ..load.clone() })
 }
 
 fn rule(seen: &Seen) -> Result<(), Broken> {
     rule::answered(seen)?;
     match &seen.treatment {
-        Some(treatment) if !treatment.is_proper() => Err(Broken::Treated(treatment.clone())),
+        Some(treatment) if !treatment.is_proper() => Err(Broken::Treated(Box::new(treatment.clone()))),
         _ => Ok(()),
     }
 }

@@ -46,7 +46,7 @@ pub enum Broken {
     /// After a restart nobody was answered.
     SilentSinceRestart,
     /// Rude peers weren't treated as they should be.
-    Treated(Treatment),
+    Treated(Box<Treatment>),
 }
 
 /// Every request was answered, by allowed or denied.

@@ -14,11 +14,11 @@ pub(super) const SMOKE: Scenario = Scenario {
     rule,
 };
 
-fn work(load: Load, around: &Around<'_>) -> Work {
+fn work(load: &Load, around: &Around<'_>) -> Work {
     let rate = around.space.rate.nearest(CLIENTS_PER_SECOND);
     let duration = Nanos::new(around.space.duration.nearest(LENGTH.as_u64()));
     let clients = (rate as f64 * duration.as_secs_f64()).ceil().max(1.0) as u32;
-    Work::plain(Load { clients, rate, duration, pick: Pick::Seq(None), arrival: Arrival::Constant, ..load })
+    Work::plain(Load { clients, rate, duration, pick: Pick::Seq(None), arrival: Arrival::Constant, ..load.clone() })
 }
 
 fn rule(seen: &Seen) -> Result<(), Broken> {

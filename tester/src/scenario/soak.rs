@@ -13,7 +13,7 @@ pub(super) const SOAK: Scenario = Scenario {
     rule: rule::answered,
 };
 
-fn work(load: Load, _: &Around<'_>) -> Work {
+fn work(load: &Load, _: &Around<'_>) -> Work {
     let duration = Nanos::new(load.duration.as_u64().saturating_mul(10));
-    Work::plain(Load { duration, rate: load.rate.div_ceil(10), ..load })
+    Work::plain(Load { duration, rate: load.rate.div_ceil(10), ..load.clone() })
 }

@@ -14,7 +14,7 @@ pub(super) const SPIKE: Scenario = Scenario {
     rule: rule::answered,
 };
 
-fn work(load: Load, _: &Around<'_>) -> Work {
+fn work(load: &Load, _: &Around<'_>) -> Work {
     let (quiet, busy) = (load.rate.div_ceil(10), load.rate);
     let third = Nanos::new(load.duration.as_u64() / 3);
     let rise = third.min(Nanos::from_secs(1));
@@ -26,6 +26,6 @@ fn work(load: Load, _: &Around<'_>) -> Work {
     ];
     Work {
         shape: Shape::Stages(stages.into_iter().filter(|stage| stage.span > Nanos::ZERO).collect()),
-        ..Work::plain(load)
+        ..Work::plain(load.clone())
     }
 }

@@ -6,6 +6,6 @@ pub(super) const STEADY: Scenario = Scenario {
     name: "steady",
     about: "the drawn load, nothing else",
     beside: None,
-    work: |load, _| Work::plain(load),
+    work: |load, _| Work::plain(load.clone()),
     rule: rule::answered,
 };

@@ -38,7 +38,7 @@ fn plan(name: &str, load: Load) -> Plan {
     let space = space();
     let scenario: &Scenario = name.parse().unwrap();
     let around = Around { space: &space, limit: 5, window: Nanos::from_secs(1) };
-    let work = (scenario.work)(load.clone(), &around);
+    let work = (scenario.work)(&load, &around);
     let target = Target { url: "http://127.0.0.1:1/".to_owned(), id: IdPlace::Path };
     target.plan(&Trial { number: 1, seed: 1, scenario, load }, &work, "x").unwrap()
 }

@@ -43,6 +43,6 @@ pub struct Trial {
 impl Trial {
     /// What it does: the scenario's data.
     pub fn work(&self, around: &Around<'_>) -> Work {
-        (self.scenario.work)(self.load.clone(), around)
+        (self.scenario.work)(&self.load, around)
     }
 }
