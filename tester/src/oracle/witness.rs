@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tollgate_client::plan::parse::show_duration;
+use tollgate_client::report::number::time;
 use tollgate_client::{Exchange, Nanos, Outcome};
 
 use super::check::Check;
@@ -139,7 +139,7 @@ impl fmt::Display for Broken {
         match self {
             Self::Window { most, length } => {
                 let count = u64::from(*most) + 1;
-                write!(f, "{count} admitted within {}, at most {most} may be in any window", show_duration(*length))
+                write!(f, "{count} admitted within {}, at most {most} may be in any window", time(*length))
             }
             Self::Opened { limit, from } => {
                 let (count, from) = (u64::from(*limit) + 1, from.as_secs_f64());
