@@ -5,9 +5,10 @@
 //! | `faulty/`, `faulty_limiter` | a limiter over HTTP that is right, unless told to be wrong in one particular way |
 //! | `conformance` | the oracle finds each of those faults, and none in limiters that keep their promise: ours, nginx, HAProxy |
 //! | `probe` | which limiter is that? |
-//! | `program` | the loop, its results and its exit codes |
+//! | `program`, `again` | the loop, its results and its exit codes; trials that are run again |
 //! | `support/` | servers as processes |
 
+mod again;
 mod conformance;
 mod faulty;
 mod faulty_limiter;

@@ -13,10 +13,10 @@ use crate::faulty::{Algorithm, Fault, Faulty, Quota};
 use crate::support;
 
 /// A folder for results, and the tester in it.
-struct Desk(TempDir);
+pub struct Desk(TempDir);
 
 impl Desk {
-    fn new() -> Self {
+    pub fn new() -> Self {
         Self(tempfile::tempdir().expect("a folder"))
     }
 
@@ -30,8 +30,20 @@ impl Desk {
         tester
     }
 
-    fn run(&self, words: &[&str]) -> Output {
+    pub fn run(&self, words: &[&str]) -> Output {
         self.tester(words).output().expect("the tester")
+    }
+
+    /// Runs a line that was told, as people paste it.
+    pub fn shell(&self, line: &str) -> Output {
+        Command::new("sh").args(["-c", line]).current_dir(self.path()).stdin(Stdio::null()).output().expect("a shell")
+    }
+
+    /// Writes a file; its path.
+    pub fn write(&self, name: &str, text: &str) -> String {
+        let path = self.path().join(name);
+        fs::write(&path, text).expect("written");
+        path.display().to_string()
     }
 
     fn summary(&self) -> String {
@@ -39,7 +51,7 @@ impl Desk {
     }
 
     /// A line of the summary's totals.
-    fn total(&self, name: &str) -> u64 {
+    pub fn total(&self, name: &str) -> u64 {
         let summary = self.summary();
         let line = summary.lines().find(|line| line.split_whitespace().next() == Some(name));
         let value = line.and_then(|line| line.split_whitespace().nth(1));
@@ -48,13 +60,13 @@ impl Desk {
 }
 
 /// What the tester said, and its exit code.
-fn said(output: &Output) -> (i32, String) {
+pub fn said(output: &Output) -> (i32, String) {
     (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
 }
 
 const SMALL: [&str; 8] = ["--clients", "1:200", "--rate", "200:1k", "--duration", "1s", "--connections", "2:20"];
 
-fn gate(limit: &str) -> String {
+pub fn gate(limit: &str) -> String {
     format!("{} --listen 127.0.0.1:0 --max-clients 100k --limit {limit}", support::binary().display())
 }
 
@@ -91,8 +103,7 @@ fn a_limiter_that_admits_one_too_many_is_convicted_and_so_it_is_when_the_trial_i
     assert!(desk.total("violations") > 0);
     let again = line.lines().find_map(|line| line.trim().strip_prefix("again: ")).expect("how to repeat it").to_owned();
     assert!(desk.summary().contains(&again), "{again}");
-    let repeated = Command::new("sh").arg("-c").arg(&again).current_dir(desk.path()).stdin(Stdio::null()).output();
-    assert_eq!(said(&repeated.expect("a shell")).0, 4);
+    assert_eq!(said(&desk.shell(&again)).0, 4);
 }
 
 #[test]
@@ -124,9 +135,8 @@ fn a_log_of_what_was_seen_convicts_as_well() {
 #[test]
 fn a_server_that_crashes_is_started_again_and_tried_again() {
     let desk = Desk::new();
-    let script = desk.path().join("server");
-    fs::write(&script, format!("{} & sleep 5; kill -ABRT $!; wait $!", gate("5/1s"))).expect("a script");
-    let server = format!("sh {}", script.display());
+    let script = desk.write("server", &format!("{} & sleep 5; kill -ABRT $!; wait $!", gate("5/1s")));
+    let server = format!("sh {script}");
     let words = ["--server", &server, "--limit", "none", "--trials", "1", "--scenarios", "steady", "--retries", "1"];
     let output = desk.run(&[&words[..], &["--rate", "500", "--duration", "8s"]].concat());
     let (code, line) = said(&output);
