@@ -136,7 +136,12 @@ impl Service {
     /// What `request` comes to at `now`. This is where quota is charged.
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        match self.admit(request, peer) {
+        self.verdict(self.admit(request, peer), now)
+    }
+
+    #[inline]
+    fn verdict(&self, key: Result<Key, Refusal>, now: Nanos) -> Verdict {
+        match key {
             Ok(key) => {
                 let decision = self.limiter.decide(key, now);
                 self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
@@ -147,6 +152,34 @@ impl Service {
                 Verdict::Refused(refusal)
             }
         }
+    }
+
+    /// The same for a request that an upstream is to answer: every path, and every method but CONNECT.
+    pub(crate) fn judge_forwarded(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
+        let key = match (request.method, request.expect) {
+            (_, Expect::Other) => Err(Refusal::Expectation),
+            (Method::Connect, _) => Err(Refusal::Method),
+            _ => self.key(request, peer),
+        };
+        self.verdict(key, now)
+    }
+
+    /// Counts a request that was let through and then shed.
+    pub(crate) fn count_shed(&self) {
+        self.count(|tally| {
+            tally.allowed -= 1;
+            tally.shed += 1;
+        });
+    }
+
+    /// What renders answers.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Appends what an allowed client may know of its quota.
+    pub(crate) fn limit_fields(&self, out: &mut Vec<u8>, key: Key, decision: Decision) {
+        self.answers.allowed_fields(out, decision, self.limiter.quotas(key));
     }
 
     /// Appends the answer to what is no request, or one that breaks a limit.

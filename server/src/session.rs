@@ -37,7 +37,8 @@ use crate::{
     },
     service::{Peer, Service, Verdict},
 };
-use ending::{another_follows, persistence};
+use ending::another_follows;
+pub(crate) use ending::persistence;
 pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.

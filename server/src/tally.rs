@@ -6,10 +6,12 @@ use std::ops::AddAssign;
 /// Requests that were judged. Each is one of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Let through by the limiter.
+    /// Let through by the limiter, and answered or forwarded.
     pub allowed: u64,
     /// Over their client's quota.
     pub denied: u64,
+    /// Let through by the limiter, and refused because the upstream had no room.
+    pub shed: u64,
     /// Malformed, or not for the limiter: no client id, another path or method.
     pub rejected: u64,
 }
@@ -17,7 +19,7 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub const fn requests(&self) -> u64 {
-        self.allowed + self.denied + self.rejected
+        self.allowed + self.denied + self.shed + self.rejected
     }
 }
 
@@ -25,13 +27,16 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.allowed += other.allowed;
         self.denied += other.denied;
+        self.shed += other.shed;
         self.rejected += other.rejected;
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allowed, denied, rejected } = self;
-        write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())
+        let Self { allowed, denied, shed, rejected } = self;
+        write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())?;
+        // Without an upstream nothing is ever shed.
+        if *shed > 0 { write!(f, ", {shed} shed") } else { Ok(()) }
     }
 }

@@ -14,7 +14,7 @@ use super::problem::{ConfigError, Place, Problem};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
-use super::{Bans, units, value};
+use super::{Bans, units, upstream, value};
 use crate::boot::Timeouts;
 use crate::http::Limits;
 
@@ -69,6 +69,8 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         http: http(&mut top, review),
         timeouts: timeouts(&mut top, review),
         drain_timeout: None,
+        upstream: upstream::read(&mut top, review),
+        upstream_servers: None,
     };
     top.finish(review);
     typed

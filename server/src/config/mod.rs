@@ -21,6 +21,7 @@ pub mod quota;
 mod section;
 pub mod typed;
 pub mod units;
+pub mod upstream;
 pub mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,10 +35,12 @@ pub use log_level::LogLevel;
 pub use problem::{ConfigError, Problem};
 pub use quota::TypedQuota;
 pub use typed::Typed;
+pub use upstream::{ServerName, Upstream};
 
 use crate::boot::{BootSettings, IoMode, Timeouts};
 use crate::http::Limits;
 use crate::identity::ClientIdSource;
+use crate::proxy::ProxySettings;
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
 
@@ -80,6 +83,8 @@ pub struct Config {
     pub ratelimit_headers: bool,
     /// Bounds of a request.
     pub http: Limits,
+    /// What stands behind the gate; `None`: it answers itself.
+    pub upstream: Option<Upstream>,
 }
 
 /// Quotas that hold for particular clients.
@@ -131,6 +136,7 @@ impl Config {
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
             http,
+            upstream: upstream::meant(typed.upstream, typed.upstream_servers),
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -196,7 +202,18 @@ impl Config {
             backlog: self.backlog,
             max_connections: self.max_connections,
             timeouts: self.timeouts,
+            proxy: None,
         }
+    }
+
+    /// The share of what forwards, with the names of servers looked up.
+    ///
+    /// # Errors
+    ///
+    /// The name that nobody knows.
+    pub fn proxy_settings(&self) -> Result<Option<ProxySettings>, ConfigError> {
+        let settings = self.upstream.as_ref().map(Upstream::settings).transpose();
+        settings.map_err(|problem| ConfigError::Wrong { path: None, problems: vec![problem] })
     }
 }
 
