@@ -94,7 +94,7 @@ impl<S: Socket> Talk<'_, S> {
     fn send_head(&mut self) {
         let mut output = self.socket.output();
         output.extend_from_slice(&self.job.head);
-        output.append(&mut self.exchange.up.borrow_mut());
+        self.take_content(&mut output);
         self.socket.send(output);
         self.note_what_is_owed(true);
     }
@@ -107,11 +107,16 @@ impl<S: Socket> Talk<'_, S> {
         self.listening = self.socket.sending();
         if !self.listening {
             let mut output = self.socket.output();
-            output.append(&mut self.exchange.up.borrow_mut());
+            self.take_content(&mut output);
             self.socket.send(output);
-            self.exchange.moved.set(true);
             self.note_what_is_owed(true);
         }
+    }
+
+    /// Moves the content that is there; the client's side may bring more.
+    fn take_content(&mut self, output: &mut Vec<u8>) {
+        output.append(&mut self.exchange.up.borrow_mut());
+        self.exchange.moved.set(true);
     }
 
     /// Reads the upstream only as fast as the client takes what comes.
