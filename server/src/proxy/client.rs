@@ -23,7 +23,16 @@ use crate::socket::{Event, Socket};
 /// Serves one client until it ends. A panic ends its connection and nothing else.
 pub(crate) async fn serve<S: Socket + 'static>(socket: S, gate: Rc<Gate<S>>) {
     let desk = Desk::new(Rc::clone(&gate), &socket);
-    let client = Client { socket, desk, gate, owed: Owed::Nothing, ended: false, blocked: false, held: false };
+    let client = Client {
+        socket,
+        desk,
+        gate,
+        owed: Owed::Nothing,
+        ended: false,
+        blocked: false,
+        held: false,
+        alarm: Nanos::MAX,
+    };
     let mut served = pin!(client.run());
     poll_fn(|cx| {
         catch_unwind(AssertUnwindSafe(|| served.as_mut().poll(cx))).unwrap_or_else(|_| {
@@ -46,6 +55,8 @@ struct Client<S: Socket> {
     blocked: bool,
     /// Input is left with the kernel.
     held: bool,
+    /// What the timer is set for.
+    alarm: Nanos,
 }
 
 /// What the client's deadline is for.
@@ -124,9 +135,18 @@ impl<S: Socket + 'static> Client<S> {
 
     /// The next event of the client, or `None` when an exchange has moved.
     async fn next(&mut self) -> Option<Event> {
-        let Client { socket, desk, .. } = self;
-        let mut event = pin!(socket.event());
-        poll_fn(|cx| if desk.replies.poll(cx) { Poll::Ready(None) } else { event.as_mut().poll(cx).map(Some) }).await
+        let Client { socket, desk, alarm, .. } = self;
+        poll_fn(|cx| {
+            if desk.replies.poll(cx) {
+                return Poll::Ready(None);
+            }
+            if let Some(at) = desk.alarm().filter(|at| at < alarm) {
+                *alarm = at;
+                socket.sleep_until(at);
+            }
+            pin!(socket.event()).poll(cx).map(Some)
+        })
+        .await
     }
 
     fn receive(&mut self) {
@@ -173,7 +193,8 @@ impl<S: Socket + 'static> Client<S> {
                 Owed::Head | Owed::Content => self.desk.give_up(Reject::Timeout),
                 Owed::Nothing => {}
             },
-            Event::Input | Event::Woken | Event::Connected => {}
+            Event::Woken => self.alarm = Nanos::MAX,
+            Event::Input | Event::Connected => {}
         }
         None
     }

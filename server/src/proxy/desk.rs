@@ -73,6 +73,11 @@ impl<S: Socket + 'static> Desk<S> {
         if self.full { Owes::Nothing } else { self.intake.owes() }
     }
 
+    /// When an exchange wants to be polled, whatever happens; asked for anew in every poll.
+    pub fn alarm(&self) -> Option<Nanos> {
+        self.line.alarm.take()
+    }
+
     /// The server goes down: the last answer says so.
     pub fn drain(&mut self) {
         self.line.draining.set(true);

@@ -1,8 +1,9 @@
 //! One request on its way, from the slot to the end of the answer, and what the client's side sees of it.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
-use std::time::Duration;
+use std::task::Poll;
 
 use tollgate_limiter::{Decision, Key, Nanos};
 
@@ -72,6 +73,8 @@ pub(super) struct Line {
     pub more: Cell<bool>,
     /// An answer has said that it is the last.
     pub sealed: Cell<bool>,
+    /// When the first of them wants to be looked at, whatever happens.
+    pub alarm: Cell<Option<Nanos>>,
 }
 
 impl Exchange {
@@ -86,6 +89,18 @@ impl Exchange {
 }
 
 impl Line {
+    /// Waits for a moment. Whoever polls this sees to it that `alarm` wakes the task.
+    pub async fn sleep_until(&self, dialer: &impl Dial, at: Nanos) {
+        poll_fn(|_| {
+            if dialer.now() >= at {
+                return Poll::Ready(());
+            }
+            self.alarm.set(Some(self.alarm.get().map_or(at, |other| other.min(at))));
+            Poll::Pending
+        })
+        .await;
+    }
+
     /// What the answer to `job`, about to be written, says about the connection.
     pub fn persistence(&self, job: &Job, exchange: &Exchange) -> Persistence {
         let last = self.draining.get() && job.number == self.newest.get() && !self.more.get();
@@ -139,11 +154,13 @@ async fn forward<S: Socket>(
     if let Decision::Allow { delay, .. } = job.decision
         && delay > Nanos::ZERO
     {
-        glommio::timer::sleep(Duration::from(delay)).await;
+        line.sleep_until(dialer, dialer.now().saturating_add(delay)).await;
     }
     let upstream = &gate.upstream;
     // A breaker stands here: a permit before the slot, and after the answer what came of it.
-    let _slot = upstream.slots.take().await.map_err(Failure::Shed)?;
+    let patience = dialer.now().saturating_add(upstream.timeouts.queue);
+    let slot = upstream.slots.take(line.sleep_until(dialer, patience)).await;
+    let _slot = slot.map_err(Failure::Shed)?;
     let until = dialer.now().saturating_add(upstream.timeouts.total);
     let first = attempt(gate, dialer, job, exchange, line, until, Reuse::Yes).await;
     match first {

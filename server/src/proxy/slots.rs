@@ -10,14 +10,12 @@ use std::task::{Poll, Waker};
 
 use futures_lite::future;
 
-use super::settings::Queue;
-
 /// The slots of one upstream.
 pub(super) struct Slots {
     most: usize,
     taken: Cell<usize>,
     queue: RefCell<VecDeque<Rc<Waiter>>>,
-    bounds: Queue,
+    most_waiting: usize,
 }
 
 /// Why a request gets no slot.
@@ -40,8 +38,8 @@ struct Waiter {
 }
 
 impl Slots {
-    pub fn new(most: usize, bounds: Queue) -> Slots {
-        Slots { most, taken: Cell::new(0), queue: RefCell::default(), bounds }
+    pub fn new(most: usize, most_waiting: usize) -> Slots {
+        Slots { most, taken: Cell::new(0), queue: RefCell::default(), most_waiting }
     }
 
     /// Slots in use.
@@ -49,8 +47,8 @@ impl Slots {
         self.taken.get()
     }
 
-    /// A slot, at once or when one is free.
-    pub async fn take(&self) -> Result<Slot<'_>, Shed> {
+    /// A slot, at once or when one is free, unless it is `too_late` then.
+    pub async fn take(&self, too_late: impl Future<Output = ()>) -> Result<Slot<'_>, Shed> {
         if self.taken.get() < self.most {
             self.taken.set(self.taken.get() + 1);
             return Ok(Slot(self));
@@ -61,7 +59,7 @@ impl Slots {
             Ok(())
         };
         let too_late = async {
-            glommio::timer::sleep(self.bounds.timeout).await;
+            too_late.await;
             Err(Shed::QueueTimeout)
         };
         future::or(in_time, too_late).await?;
@@ -70,7 +68,7 @@ impl Slots {
 
     fn queue_up(&self) -> Result<Place<'_>, Shed> {
         let mut queue = self.queue.borrow_mut();
-        if queue.len() >= self.bounds.max {
+        if queue.len() >= self.most_waiting {
             return Err(Shed::QueueFull);
         }
         let waiter = Rc::<Waiter>::default();
@@ -142,13 +140,8 @@ impl Drop for Place<'_> {
 #[cfg(test)]
 mod tests {
     use std::task::Context;
-    use std::time::Duration;
 
     use super::*;
-
-    fn slots(most: usize, max: usize) -> Slots {
-        Slots::new(most, Queue { max, timeout: Duration::from_secs(1) })
-    }
 
     fn is_granted(place: &Place<'_>) -> bool {
         let mut granted = std::pin::pin!(place.granted());
@@ -156,12 +149,12 @@ mod tests {
     }
 
     fn at_once(slots: &Slots) -> Slot<'_> {
-        future::block_on(slots.take()).expect("there is room")
+        future::block_on(slots.take(future::pending())).expect("there is room")
     }
 
     #[test]
     fn slots_are_handed_on_in_the_order_of_asking_and_the_queue_is_bounded() {
-        let slots = slots(1, 2);
+        let slots = Slots::new(1, 2);
         let slot = at_once(&slots);
         let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
         assert_eq!(slots.queue_up().map(|_| ()), Err(Shed::QueueFull));
@@ -176,7 +169,7 @@ mod tests {
 
     #[test]
     fn who_leaves_the_queue_takes_no_slot_along() {
-        let slots = slots(1, 3);
+        let slots = Slots::new(1, 3);
         let slot = at_once(&slots);
         let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
         drop(first);

@@ -26,6 +26,7 @@ pub(super) struct Upstream<S> {
 /// The upstream's timeouts, as the clock counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
+    pub queue: Nanos,
     pub connect: Nanos,
     pub response_head: Nanos,
     pub idle: Nanos,
@@ -59,8 +60,9 @@ impl<S: Socket> Upstream<S> {
         let timeouts = &settings.timeouts;
         Upstream {
             host: settings.host.clone(),
-            slots: Slots::new(settings.max_in_flight, settings.queue),
+            slots: Slots::new(settings.max_in_flight, settings.queue.max),
             timeouts: Timeouts {
+                queue: settings.queue.timeout.into(),
                 connect: timeouts.connect.into(),
                 response_head: timeouts.response_head.into(),
                 idle: timeouts.idle.into(),
