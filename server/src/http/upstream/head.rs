@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use httparse::Header;
 
 use super::super::{
-    Limits,
+    Limits, Reject,
     fields::list,
     framing::{AnswerFraming, FramingFields},
     scan::{HeadScan, Scanned},
@@ -71,11 +71,10 @@ impl<'b> AnswerHead<'_, 'b> {
         head_only: bool,
         then: impl FnOnce(&AnswerHead<'_, 'b>) -> T,
     ) -> Result<Option<(T, usize)>, Malformed> {
-        let too_long = input.len() >= LIMITS.head_bytes;
         match scan.advance(input, &LIMITS) {
             Scanned::NeedMore => Ok(None),
             Scanned::Head(length) => AnswerHead::parse(&input[..length], head_only, then).map(|it| Some((it, length))),
-            Scanned::Reject(_) if too_long => Err(Malformed::HeadTooLong),
+            Scanned::Reject(Reject::RequestLineTooLong | Reject::HeadTooLong) => Err(Malformed::HeadTooLong),
             Scanned::Skip(_) | Scanned::Reject(_) => Err(Malformed::Head),
         }
     }

@@ -21,3 +21,6 @@ pub use head::{AnswerHead, Malformed};
 pub use onward::{Onward, onward};
 pub use reader::{AnswerReader, Progress, Terms};
 pub use relay::{Coding, Relay, Source};
+
+#[cfg(test)]
+mod tests;

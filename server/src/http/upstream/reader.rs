@@ -76,6 +76,11 @@ impl AnswerReader {
         }
     }
 
+    /// Bytes of a head that is not complete.
+    pub fn kept_bytes(&self) -> usize {
+        self.kept.len()
+    }
+
     /// Whether not a byte has come.
     pub fn is_untouched(&self) -> bool {
         matches!(self.stage, Stage::Head(_)) && self.kept.is_empty() && self.interim == 0
