@@ -70,6 +70,12 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--cores", "3-0"], "the range runs backwards: write 0-3"),
     (&["--cores", "1023-1023"], "tollgate: --cores 1023-1023: core 1023 is not allowed to this process, only "),
     (&["--cores", "1024"], "tollgate: --cores 1024: 1024 cores asked for, "),
+    (&["--upstream", "app"], "not a server: write HOST:PORT, like 127.0.0.1:9000"),
+    (&["--upstream", "http://app:80"], "not a server: write HOST:PORT"),
+    (
+        &["--upstream", "no-such-name.invalid:80"],
+        "upstream server no-such-name.invalid:80: its name cannot be looked up",
+    ),
     (&["--io", "epoll"], "invalid value 'epoll' for '--io"),
     (&["--max-connections", "0"], "must be between 1 and 10M"),
     (&["--drain-timeout", "soon"], "not a duration: write a whole number and us, ms, s, m, h or d"),

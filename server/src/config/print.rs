@@ -82,12 +82,13 @@ fn overrides(out: &mut String, config: &Config) {
 fn upstream(out: &mut String, config: &Config) {
     let Some(upstream) = &config.upstream else { return };
     let (queue, timeouts) = (&upstream.queue, &upstream.timeouts);
-    writeln!(out, "\n[upstream.{}]", quoted(&upstream.name)).expect("a String takes every write");
+    let name = &upstream.name;
+    writeln!(out, "\n[upstream.{name}]").expect("a String takes every write");
     let servers: Vec<String> = upstream.servers.iter().map(ToString::to_string).collect();
     list(out, "servers", &servers);
     line(out, "max-in-flight", upstream.max_in_flight);
     line(out, "queue", format_args!("{{ max = {}, timeout = {} }}", queue.max, quoted(show_duration(queue.timeout))));
-    writeln!(out, "\n[upstream.{}.timeouts]", quoted(&upstream.name)).expect("a String takes every write");
+    writeln!(out, "\n[upstream.{name}.timeouts]").expect("a String takes every write");
     text(out, "connect", show_duration(timeouts.connect));
     text(out, "response-head", show_duration(timeouts.response_head));
     text(out, "idle", show_duration(timeouts.idle));

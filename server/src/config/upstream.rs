@@ -130,18 +130,25 @@ pub(super) fn meant(file: Option<Upstream>, flags: Option<Vec<ServerName>>) -> O
 /// Reads the one table in `[upstream]`.
 pub(super) fn read(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Upstream> {
     let start = top.value("upstream")?.span().start;
+    let problems_before = review.problems.len();
     let tables = top.tables(review, "upstream")?;
     let mut tables = tables.into_iter();
-    let Some((name, mut section)) = tables.next() else {
-        review.reject(start, "upstream", "names no upstream: write [upstream.app] above its servers");
+    let Some((name, start, mut section)) = tables.next() else {
+        if review.problems.len() == problems_before {
+            review.reject(start, "upstream", "names no upstream: write [upstream.app] above its servers");
+        }
         return None;
     };
-    if let Some((other, _)) = tables.next() {
-        let what = format_args!("there is one upstream already, {name:?}: list all its servers there");
+    if let Some((other, start, _)) = tables.next() {
+        let what = format_args!("there is one upstream already, {name:?}: list all servers there");
         review.reject(start, format!("upstream.{other}"), what);
         return None;
     }
-    let problems_before = review.problems.len();
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        let subject = format!("upstream.{}", super::problem::quoted(&name));
+        review.reject(start, subject, "name it with letters, digits, - and _, like [upstream.app]");
+        return None;
+    }
     let mut servers = Vec::new();
     for (place, text) in section.strings(review, "servers") {
         match text.parse() {
