@@ -152,7 +152,7 @@ Examples:
   tollgate                                        5 requests in any 5 s for each ?clientId=
   tollgate --limit 10/s --limit 200/1m,token-bucket,burst=50 --limited-status 429
   tollgate --listen 0.0.0.0:80 --client-id header:X-Api-Key --max-clients 10M --cores 0-3
-  tollgate --upstream 127.0.0.1:9000 --limit 10/s           in front of a service
+  tollgate --upstream 127.0.0.1:9000 --limit 5/s  in front of a service
   tollgate --config gate.toml --check             is the file right? every mistake with its line
   tollgate --limit 100/1h,fixed-window --print-config > gate.toml
 

@@ -132,7 +132,7 @@ impl<'t, 'i> Section<'t, 'i> {
             let path = section.name(&quoted_key(&name));
             match value.get_ref() {
                 DeValue::Table(table) => {
-                    tables.push((name, value.span().start, Section::new(format!("{path}."), table)))
+                    tables.push((name, value.span().start, Section::new(format!("{path}."), table)));
                 }
                 other => {
                     let found = other.type_str();

@@ -41,6 +41,8 @@ pub(super) struct Exchange {
     /// For the client.
     pub down: RefCell<Vec<u8>>,
     pub state: Cell<State>,
+    /// Its answer is the next one that the client gets.
+    pub first: Cell<bool>,
     /// Something has changed for the client's side.
     pub moved: Cell<bool>,
 }

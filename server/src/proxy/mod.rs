@@ -23,7 +23,7 @@
 //! 2. **Written anew.** Every byte that frames a message is our own; see [`crate::http::upstream`].
 //! 3. **In order, and whole or visibly cut.** An answer is never passed off as complete: a chunked one lacks its last chunk, one with a length is
 //!    short, one that ends with the connection ends with a reset.
-//! 4. **Bounded.** Per exchange and direction: [`BUFFER`] and what one receive brings; per connection: [`MOST_REPLIES`] exchanges; per core:
+//! 4. **Bounded.** Per exchange and direction: [`BUFFER`] ([`BUFFER_BEHIND`] for an answer that waits its turn) and what one receive brings; per connection: [`MOST_REPLIES`] exchanges; per core:
 //!    `max-in-flight` of them upstream, `queue.max` waiting.
 //! 5. **A connection is used again only if nothing is left on it**: the answer was complete, the request too, and nothing came after.
 //! 6. **Nobody is asked twice**, unless nothing was sent, or the request is idempotent, has no content, and nothing was received.
@@ -70,3 +70,5 @@ impl<S: Socket> Gate<S> {
 const MOST_REPLIES: usize = 16;
 /// What an exchange holds in either direction before the side that it comes from is no longer read.
 const BUFFER: usize = 32 << 10;
+/// What it holds of an answer that waits for those before it.
+const BUFFER_BEHIND: usize = 4 << 10;

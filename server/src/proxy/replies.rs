@@ -90,8 +90,9 @@ impl Replies {
     /// Lets every exchange go on as far as it can, and says whether any has.
     pub fn poll(&mut self, cx: &mut Context<'_>) -> bool {
         let mut moved = false;
-        for reply in &mut self.queue {
+        for (place, reply) in self.queue.iter_mut().enumerate() {
             if let Reply::Underway { exchange, work } = reply {
+                exchange.first.set(place == 0);
                 if work.as_mut().is_some_and(|work| work.as_mut().poll(cx).is_ready()) {
                     *work = None;
                 }

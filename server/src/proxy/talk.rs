@@ -8,7 +8,7 @@ use tollgate_limiter::Nanos;
 
 use super::exchange::{Exchange, Job, Line, State};
 use super::failure::Failure;
-use super::{BUFFER, Gate};
+use super::{BUFFER, BUFFER_BEHIND, Gate};
 use crate::http::upstream::{AnswerReader, Progress, Terms};
 use crate::socket::{Event, Socket};
 
@@ -122,7 +122,9 @@ impl<S: Socket> Talk<'_, S> {
     /// Reads the upstream only as fast as the client takes what comes.
     fn balance(&mut self) {
         let waiting = self.exchange.down.borrow().len();
-        let hold = if self.held { waiting > 0 } else { waiting >= BUFFER };
+        // An answer whose turn hasn't come only waits here.
+        let most = if self.exchange.first.get() { BUFFER } else { BUFFER_BEHIND };
+        let hold = if self.held { waiting > 0 } else { waiting >= most };
         if hold != self.held {
             self.held = hold;
             self.socket.hold(hold);

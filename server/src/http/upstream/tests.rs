@@ -1,17 +1,13 @@
 //! However an upstream's bytes are cut into reads, the client gets the same. The checks are those of the fuzz target (see
 //! `server/fuzz/src/answers.rs`), here with generated answers and with the seeds.
 
-#[path = "../../../fuzz/src/answers.rs"]
-#[allow(dead_code)]
-mod checks;
-
 use std::{fs, path::Path};
 
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use super::reader::Asked;
 use super::{Malformed, Progress};
-use checks::{check, check_answers};
+use crate::checks::answers::{check, check_answers};
 
 fn asked() -> impl Strategy<Value = Asked> {
     any::<[bool; 3]>().prop_map(|[head_only, http10, continues]| Asked { head_only, http10, continues })
