@@ -1,11 +1,10 @@
 //! The command line, as typed. What the options mean together is decided in [`crate::program::meant`].
 
 use std::ffi::OsString;
-use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches, CommandFactory, FromArgMatches, Parser, ValueHint};
 
@@ -13,8 +12,10 @@ use crate::Nanos;
 use crate::engine::{Close, Wait};
 use crate::plan::{Affinity, Arrival, IdPlace, Pick, Profile, Rate, Stop, Think};
 use crate::report::Gate;
+pub use answer::Answer;
 use value::Codes;
 
+mod answer;
 pub mod value;
 
 /// An HTTP load client with an open and a closed loop, many simulated clients, and numbers that add up.
@@ -52,19 +53,19 @@ pub struct Args {
 
     /// Connections in total
     #[arg(short, long, value_name = "N", default_value = "64", value_parser = value::connections, help_heading = "Connections")]
-    pub connections: u32,
+    pub connections: NonZeroU32,
 
     /// Requests in flight on one connection, at most
     #[arg(short, long, value_name = "N", default_value = "1", value_parser = value::pipeline, help_heading = "Connections")]
-    pub pipeline: u32,
+    pub pipeline: NonZeroU32,
 
     /// Close a connection after so many requests and open another
     #[arg(long, value_name = "N", value_parser = value::reqs_per_conn, help_heading = "Connections")]
-    pub reqs_per_conn: Option<u32>,
+    pub reqs_per_conn: Option<NonZeroU32>,
 
     /// New connections per second, at most
     #[arg(long, value_name = "N", value_parser = value::conn_rate, help_heading = "Connections")]
-    pub conn_rate: Option<u64>,
+    pub conn_rate: Option<NonZeroU32>,
 
     /// How a connection is closed: orderly (FIN) or reset (RST, leaves no TIME-WAIT)
     #[arg(long, value_name = "HOW", default_value = "orderly", value_parser = value::close, help_heading = "Connections")]
@@ -90,7 +91,8 @@ pub struct Args {
     #[arg(long, value_name = "N", value_parser = value::clients, help_heading = CLIENTS)]
     pub clients: Option<u32>,
 
-    /// Whose request is next: uniform, rr, zipf:1.1, hot:0.2:0.8, tail:0.1, seq or file:PATH
+    /// Whose request is next: uniform, rr (in turn), zipf:1.1, hot:0.2:0.8 (80% of the requests to the first 20% of the ids),
+    /// tail:0.1 (90% to the last 10%; tail:0.1:0.5 half of them), seq or file:PATH
     #[arg(long, value_name = "DIST", default_value = "uniform", help_heading = CLIENTS)]
     pub pick: Pick,
 
@@ -126,7 +128,7 @@ pub struct Args {
     #[arg(long, value_name = "CODES", default_value = "429,503", value_parser = value::deny, help_heading = REQUEST)]
     pub deny: Codes,
 
-    /// Exit with 3 if this holds at the end: 'denied.p99>5ms', 'errors>0.1%', 'rate_ratio<0.99'; give it again for more
+    /// Exit with 3 if this holds at the end, or if nothing was measured for it: 'denied.p99>5ms', 'errors>0.1%', 'rate_ratio<0.99'; give it again for more
     #[arg(long, value_name = "EXPR", help_heading = "Pass or fail")]
     pub fail_if: Vec<Gate>,
 
@@ -160,7 +162,7 @@ pub struct Args {
 
     /// Threads, one loop each [default: CPUs - 1, at least 1]
     #[arg(short, long, value_name = "N", value_parser = value::threads, help_heading = "Generator")]
-    pub threads: Option<u32>,
+    pub threads: Option<NonZeroU32>,
 
     /// How a thread waits: spin (exact, takes a CPU), hybrid or sleep
     #[arg(long, value_name = "HOW", default_value = "hybrid", value_parser = value::wait, help_heading = "Generator")]
@@ -180,15 +182,6 @@ pub struct Given {
     pub value: String,
     /// Whether it was typed, or is a default.
     pub typed: bool,
-}
-
-/// What the command line came to, other than options to go by.
-#[derive(Debug)]
-pub enum Answer {
-    /// The help or the version, to be printed as it is.
-    Help(clap::Error),
-    /// What is wrong, in a line.
-    Wrong(String),
 }
 
 impl Args {
@@ -234,38 +227,6 @@ fn name(arg: &Arg) -> String {
     }
 }
 
-impl From<clap::Error> for Answer {
-    fn from(error: clap::Error) -> Self {
-        match error.kind() {
-            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Self::Help(error),
-            // Our own readers name the flag and say what to do; what clap puts around it would say it twice.
-            ErrorKind::ValueValidation => match std::error::Error::source(&error) {
-                Some(cause) => Self::Wrong(cause.to_string()),
-                None => Self::Wrong(one_line(&error)),
-            },
-            _ => Self::Wrong(one_line(&error)),
-        }
-    }
-}
-
-/// The paragraphs of clap up to the usage, in one line.
-fn one_line(error: &clap::Error) -> String {
-    let text = error.to_string();
-    let lines =
-        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    lines.join("; ").trim_start_matches("error: ").to_owned()
-}
-
-impl fmt::Display for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Help(text) => text.fmt(f),
-            Self::Wrong(line) => line.fmt(f),
-        }
-    }
-}
-
 const LOAD: &str = "Load";
 const CLIENTS: &str = "Simulated clients";
 const REQUEST: &str = "Request";
@@ -283,13 +244,14 @@ Examples:
 
 Durations take us, ms, s, m and h (a bare number is seconds), numbers take k and M.
 
-While it runs, a key (or SIGINT, SIGTERM) stops it: no new requests, the answers in flight are awaited. Another one gives them up.
+While it runs, a key (or SIGINT, SIGTERM) stops it: no new requests, the answers in flight are awaited. Another key or signal gives them
+up, and so does the same key after a moment: one that is held counts once.
 
 Exit codes:
   0   ok: it ran, or was stopped, and its numbers add up
   1   could not run: the host is unknown or refuses, a file can't be written, ...
   2   usage: an option is wrong
-  3   a --fail-if broke
+  3   a --fail-if broke, or there was nothing to judge it by
   5   --require-valid, and the client itself was the bottleneck
   70  the ledger does not balance: a bug of the client";
 

@@ -17,7 +17,7 @@ pub struct Summary {
     pub offered_rate: Option<f64>,
     /// Everything that was measured.
     pub total: Record,
-    /// What each simulated client got.
+    /// What each simulated client got; empty if they were too many to count.
     pub clients: Vec<Served>,
     /// How the generator itself fared.
     pub health: Health,

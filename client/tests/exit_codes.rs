@@ -70,6 +70,14 @@ fn a_broken_gate_is_exit_3() {
 }
 
 #[test]
+fn a_gate_for_which_nothing_was_measured_is_exit_3() {
+    let output = client(&format!("http://{}/ -n 50 --fail-if denied.p99>5ms", common::server()));
+    let stdout = told(&output.stdout);
+    assert_eq!(output.status.code(), Some(3), "{stdout}");
+    assert!(stdout.contains("--fail-if 'denied.p99>5ms' broke: nothing was measured for denied.p99"), "{stdout}");
+}
+
+#[test]
 fn help_and_version_are_no_failures() {
     for flag in ["--help", "-h", "--version", "-V"] {
         let output = client(flag);

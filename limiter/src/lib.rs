@@ -44,6 +44,8 @@
 //! # Ok::<(), tollgate_limiter::SettingsError>(())
 //! ```
 //!
+//! For the other end, a server that fails, there is a circuit breaker: [`breaker`].
+//!
 //! How it works, and why it is right: `DESIGN.md` beside this crate. The races are model-checked in `tollgate-loom-tests`.
 
 #![forbid(unsafe_code)]
@@ -51,6 +53,7 @@
 
 mod algorithm;
 mod bans;
+pub mod breaker;
 mod claim;
 mod debt;
 mod decision;

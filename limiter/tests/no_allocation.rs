@@ -1,6 +1,7 @@
-//! Nothing is allocated once a limiter is built: not for new clients, floods, denials, bans, batches or refunds.
+//! Nothing is allocated once a limiter is built: not for new clients, floods, denials, bans, batches or refunds. Nor by a breaker, in any state.
 
 use allocation_counter::measure;
+use tollgate_limiter::breaker::{CircuitBreaker, Config, Outcome, SlidingWindowType};
 use tollgate_limiter::{
     Algorithm, Capacity, Decision, DeniedBy, Ladder, Limiter, Nanos, Override, Quota, Settings, WhenFull,
 };
@@ -64,6 +65,27 @@ fn a_limiter_takes_the_memory_that_it_says() {
         // The promise is kept with all that goes around the tables.
         let promise = 32 * clients + 4_096 * shards as u64;
         assert!(info.bytes_current as u64 <= promise, "{} held, {promise} promised", info.bytes_current);
+    }
+}
+
+#[test]
+fn a_built_breaker_never_allocates() {
+    for sliding_window_type in [SlidingWindowType::CountBased, SlidingWindowType::TimeBased] {
+        let breaker = CircuitBreaker::new(&Config { sliding_window_type, ..Config::gateway() }).expect("possible");
+        let mut transitions = 0;
+        let info = measure(|| {
+            for millis in 0..100_000 {
+                let now = Nanos::from_millis(millis);
+                let outcome = if millis % 30_000 < 15_000 { Outcome::Failure } else { Outcome::Success };
+                if let Ok(permit) = breaker.try_acquire(now) {
+                    transitions += u32::from(permit.transition().is_some());
+                    transitions += u32::from(permit.record(outcome, now).is_some());
+                }
+                let _ = breaker.snapshot(now);
+            }
+        });
+        assert!(transitions > 6, "{transitions} transitions");
+        assert_eq!((info.count_total, info.bytes_total), (0, 0), "{sliding_window_type:?}");
     }
 }
 

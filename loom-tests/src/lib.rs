@@ -1,4 +1,4 @@
-//! The limiter's races, model-checked by [loom](https://docs.rs/loom): `cargo loom`.
+//! The races of the limiter and of the circuit breaker, model-checked by [loom](https://docs.rs/loom): `cargo loom`.
 //!
 //! Without `--cfg loom` this crate is empty: `cargo test` shows "running 0 tests" for each model, and that is the truth. `cargo loom` builds
 //! everything a second time, with loom's atomics, in `target/loom`. RUSTFLAGS in the environment would take `--cfg loom` away; the one test
@@ -9,7 +9,8 @@
 //! Each is a file in `tests/`, named after the race, a few requests long, and asserts conservation: a client never gets more than its
 //! quota, and no less where nobody displaced it. (Two slots would be two quotas, so a count that is exact says that there was one slot.)
 //! The limiter is the real one, through its public interface, with one slot to a line: every client has the same three candidates.
-//! Threads differ in their clocks where the race is about time.
+//! Threads differ in their clocks where the race is about time. Models of the breaker (`breaker_*`) assert that no more permits are out than
+//! were permitted, that each outcome counts once or not at all, and that one thread is told of a transition.
 //!
 //! All are explored with at most 3 preemptions (`LOOM_MAX_PREEMPTIONS` may raise it), and each prints how many interleavings it saw.
 //!
@@ -56,7 +57,16 @@
 //! | `rule-loaded-twice` | a decision loads its rule once | `quota_swap` |
 //! | `pending-hides` | a pending word hides no confirmed slot behind it | `pending_ban` |
 //! | `strike-computed-aside` | a strike is one step on the client's place on the ladder | `ban_strikes` |
+//! | `breaker-status-stores` | a breaker's step compares before it writes | `breaker_ask_ask`, `breaker_half_open`, `breaker_drop_last`, `breaker_taken_back`, `breaker_last_outcomes` |
+//! | `breaker-step-not-repeated` | … and starts again when that fails | `breaker_ask_ask` |
+//! | `breaker-any-generation` | an outcome counts in the generation of its permit | `breaker_late_outcome`, `breaker_late_in_window` |
+//! | `breaker-taken-back-valid` | a permit that is taken back is void | `breaker_taken_back` |
+//! | `breaker-cell-stores` | an outcome compares before it writes into the window | `breaker_last_outcomes` |
+//! | `breaker-older-label-wins` | what comes late leaves a newer cell alone | `breaker_late_in_window` |
+//! | `breaker-sum-before-adding` | an outcome is in the window before it is summed up | `breaker_last_outcomes` |
 
+#[cfg(loom)]
+pub mod breaker;
 #[cfg(loom)]
 mod explore;
 #[cfg(loom)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Parser, ValueHint};
+use ipnet::IpNet;
 use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use crate::boot::IoMode;
@@ -40,7 +41,7 @@ pub struct Args {
     #[arg(long, value_name = "RULE", help_heading = "Limits")]
     when_full: Option<WhenFull>,
 
-    /// Where a request says which client it is from: query:NAME, header:NAME or peer-ip [default: query:clientId]
+    /// Who a client is: query:NAME, header:NAME, cookie:NAME, peer-ip, x-forwarded-for or forwarded [default: query:clientId]
     #[arg(long, value_name = "SOURCE", help_heading = "Answers")]
     client_id: Option<ClientIdSource>,
 
@@ -51,6 +52,18 @@ pub struct Args {
     /// Whether answers carry RateLimit and RateLimit-Policy: on or off [default: on]
     #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Answers")]
     ratelimit_headers: Option<bool>,
+
+    /// Whether proxies may ask for decisions, below /check: on or off [default: off]
+    #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Answers")]
+    decide: Option<bool>,
+
+    /// Whose X-Forwarded-For, Forwarded or PROXY header is believed, and who may ask for decisions: addresses or CIDRs [default: 127.0.0.0/8,::1/128]
+    #[arg(long, value_name = "CIDR,...", value_parser = value::network, value_delimiter = ',', help_heading = "Answers")]
+    trusted_proxies: Option<Vec<IpNet>>,
+
+    /// Whether every connection begins with a PROXY header (version 1 or 2) that says who the peer is: on or off [default: off]
+    #[arg(long, value_name = "on|off", value_parser = value::on_off, help_heading = "Server")]
+    proxy_protocol: Option<bool>,
 
     /// Address and port; port 0 takes a free one and prints it [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = value::listen, help_heading = "Server")]
@@ -120,6 +133,9 @@ impl Args {
             client_id: self.client_id,
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
+            decide: self.decide,
+            proxy_protocol: self.proxy_protocol,
+            trusted_proxies: self.trusted_proxies,
             listen: self.listen,
             cores: self.cores,
             io: self.io,

@@ -17,82 +17,37 @@
 //! **A panic** while working on a request ends its connection and nothing else: the session it happened in is dropped, and the limiter's
 //! state changes in single atomic steps.
 
+mod site;
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
-use std::time::Duration;
 
 use tollgate_limiter::Nanos;
 
 use crate::closing::linger;
-use crate::service::Service;
+use crate::http::CloseReason;
 use crate::session::{Next, Session, Waiting};
 use crate::socket::{Event, Socket};
-
-/// How long each thing may take.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Timeouts {
-    /// From the first byte of a request's head to its last: then 408.
-    pub head: Duration,
-    /// Between requests.
-    pub idle: Duration,
-    /// For the peer to make room for an output (at most 32 KiB and one answer).
-    pub write: Duration,
-    /// From a head to the end of its content: then 408.
-    pub body: Duration,
-    /// For the peer to close after we said that we are done.
-    pub linger: Duration,
-    /// From the signal to the end of the process.
-    pub drain: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Timeouts {
-        let seconds = Duration::from_secs;
-        Timeouts {
-            head: seconds(5),
-            idle: seconds(60),
-            write: seconds(10),
-            body: seconds(30),
-            linger: seconds(2),
-            drain: seconds(10),
-        }
-    }
-}
-
-/// What the connections of one core share.
-#[derive(Debug)]
-pub(crate) struct Site {
-    service: Service,
-    pub head: Nanos,
-    pub idle: Nanos,
-    pub write: Nanos,
-    pub body: Nanos,
-    pub linger: Nanos,
-}
-
-impl Site {
-    pub fn new(service: Service, timeouts: &Timeouts) -> Site {
-        Site {
-            service,
-            head: timeouts.head.into(),
-            idle: timeouts.idle.into(),
-            write: timeouts.write.into(),
-            body: timeouts.body.into(),
-            linger: timeouts.linger.into(),
-        }
-    }
-
-    pub fn service(&self) -> &Service {
-        &self.service
-    }
-}
+pub(crate) use site::Site;
+pub use site::Timeouts;
 
 /// Serves one connection until it ends.
 pub(crate) async fn serve<S: Socket>(socket: S, site: Rc<Site>) {
     let peer = if site.service.needs_peer() { socket.peer() } else { None };
+    let session = if !site.service.is_proxied() {
+        Session::new(peer)
+    } else if peer.is_some_and(|address| site.service.trusts(address)) {
+        Session::proxied(peer)
+    } else {
+        return site.complain(
+            socket.now(),
+            peer,
+            "this address may not send PROXY headers: name it in trusted-proxies",
+        );
+    };
     let mut connection = Connection {
         socket,
-        session: Session::new(peer),
+        session,
         site,
         rest: Vec::new(),
         unseen: false,
@@ -154,6 +109,10 @@ impl<S: Socket> Connection<S> {
                         self.sleep(span).await?;
                         self.unseen = true;
                         self.exchange()?
+                    }
+                    Next::Close(CloseReason::NotProxied(why)) => {
+                        self.site.complain(self.socket.now(), self.socket.peer(), why.explain());
+                        return Ok(());
                     }
                     Next::Close(_) if self.ended => return Ok(()),
                     // Also where the peer should have nothing more to say: if it does say more, a plain close would destroy the answer

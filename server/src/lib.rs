@@ -48,6 +48,7 @@
 //! | which bytes are a request, and which the answer? | [`http`] |
 //! | who asks, and what comes of it? | [`identity`], [`service`], [`session`] |
 //! | what goes to the service behind, and what comes back? | [`proxy`], [`http::upstream`] |
+//! | how are proxies told, and what do they say? | [`decide`], [`proxy_protocol`] |
 //! | how do bytes move, and how does it start and end? | [`boot`], `connection`, `ring`, `drain` |
 //! | what does the operator see? | [`screen`], [`log`] |
 
@@ -67,8 +68,10 @@ pub mod boot;
 pub mod cli;
 mod clock;
 mod closing;
+mod complaints;
 pub mod config;
 mod connection;
+pub mod decide;
 mod drain;
 pub mod http;
 pub mod identity;
@@ -76,6 +79,7 @@ mod listener;
 pub mod log;
 pub mod preflight;
 pub mod proxy;
+pub mod proxy_protocol;
 mod ring;
 mod run;
 pub mod screen;

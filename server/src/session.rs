@@ -1,11 +1,14 @@
 //! One connection's side of HTTP: bytes and `now` in, answers and the next step out.
 //!
 //! ```text
+//!    Preamble (if a proxy says first who connected)
+//!            │
 //!            ┌────────────────────────── no content ──────────────────────────┐
 //!            ▼                                                                │
 //!          Head ──refused or denied: answered at once──► Content(Discard) ────┤
 //!            │                                                                │
 //!            ├──allowed, content follows───────────────► Content(then answer) │
+//!            ├──many decisions asked for───────────────► Content(then decide) ┤
 //!            │                                               │ all read       │
 //!            └──allowed, but not yet (leaky bucket)──► Held ◄┘                │
 //!            │                                           └──answered──────────┤
@@ -20,23 +23,28 @@
 //! A client that expects `100-continue` gets it only when it is allowed. When it isn't, it gets the final answer instead, and then nobody can
 //! know whether the content will follow (RFC 9110 section 10.1.1 allows the client both), so the connection closes.
 //!
+//! Content is passed over, except where decisions are asked for in it: that of `/v1/decide` is kept until it is complete, within a bound of its own.
+//!
 //! The verdicts and the final answers depend on the bytes alone, not on how they were cut into reads. Only `100 Continue` does: it is for a
 //! client whose content has not arrived.
 
+mod content;
 mod ending;
+mod preamble;
 mod turn;
 
 use std::net::IpAddr;
 
-use tollgate_limiter::{Decision, Key, Nanos};
+use tollgate_limiter::{Decision, Nanos};
 
 use crate::{
     http::{
-        CloseReason, Progress, Reject, Request, body::Body, chunked::Passed, request::Expect, request_line::Method,
+        CloseReason, Progress, Reject, Request, body::Body, request::Expect, request_line::Method,
         response::Persistence, scan::HeadScan,
     },
-    service::{Peer, Service, Verdict},
+    service::{Judged, Peer, Service, Verdict},
 };
+use content::{After, Held, Kept};
 use ending::another_follows;
 pub(crate) use ending::persistence;
 pub use turn::{Next, Turn, Waiting};
@@ -44,13 +52,15 @@ pub use turn::{Next, Turn, Waiting};
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.
 pub const OUT_BYTES: usize = 32 * 1024;
 
-/// The protocol state of one connection. Owns no buffer.
+/// The protocol state of one connection. Owns no buffer, unless it is being asked for many decisions.
 #[derive(Debug)]
 pub struct Session {
     stage: Stage,
     peer: Peer,
     draining: bool,
     begun: Begun,
+    /// Content that is needed, as far as it has arrived.
+    kept: Option<Box<Kept>>,
 }
 
 /// Whether bytes of a head have been seen and not consumed.
@@ -65,6 +75,8 @@ enum Begun {
 
 #[derive(Clone, Copy, Debug)]
 enum Stage {
+    /// What a proxy says about the connection.
+    Preamble,
     Head(HeadScan),
     Content {
         body: Body,
@@ -76,26 +88,6 @@ enum Stage {
     Closed(CloseReason),
 }
 
-/// What follows when the content has been passed over.
-#[derive(Clone, Copy, Debug)]
-enum After {
-    /// The answer went out before.
-    NextRequest,
-    /// The answer goes out now.
-    Answer(Held),
-}
-
-/// An answer to an allowed request that cannot go out yet.
-#[derive(Clone, Copy, Debug)]
-struct Held {
-    key: Key,
-    decision: Decision,
-    /// Not before this instant.
-    release: Nanos,
-    persistence: Persistence,
-    head_only: bool,
-}
-
 impl Session {
     /// A session with a peer; its address is needed only if [`Service::needs_peer`].
     pub fn new(peer: Option<IpAddr>) -> Session {
@@ -104,7 +96,13 @@ impl Session {
             peer: peer.map_or(Peer::Unknown, Peer::Address),
             draining: false,
             begun: Begun::Nothing,
+            kept: None,
         }
+    }
+
+    /// A session with a proxy that first says, by the PROXY protocol, who has connected to it.
+    pub fn proxied(proxy: Option<IpAddr>) -> Session {
+        Session { stage: Stage::Preamble, ..Session::new(proxy) }
     }
 
     /// Reads requests from the front of `input` and appends their answers to `out`. To be called again with the unconsumed rest and whatever
@@ -117,6 +115,7 @@ impl Session {
             }
             let rest = &input[consumed..];
             let step = match &mut self.stage {
+                Stage::Preamble => self.on_preamble(rest, &mut consumed),
                 Stage::Head(scan) => match Request::receive(scan, rest, service.limits(), service.client_field()) {
                     Progress::Request { request, consumed: head } => {
                         consumed += head;
@@ -132,7 +131,7 @@ impl Session {
                         Some(self.close(CloseReason::Rejected(reject)))
                     }
                 },
-                Stage::Content { .. } => self.on_content(rest, &mut consumed, service, out),
+                Stage::Content { .. } => self.on_content(rest, &mut consumed, now, service, out),
                 Stage::Held(held) => {
                     let held = *held;
                     if now < held.release {
@@ -151,7 +150,9 @@ impl Session {
             consumed = input.len();
         }
         self.begun = match self.stage {
-            Stage::Head(_) if consumed < input.len() => Begun::Head { head_only: is_head(&input[consumed..]) },
+            Stage::Preamble | Stage::Head(_) if consumed < input.len() => {
+                Begun::Head { head_only: is_head(&input[consumed..]) }
+            }
             _ => Begun::Nothing,
         };
         Turn { consumed, next }
@@ -174,8 +175,8 @@ impl Session {
     pub fn waiting(&self) -> Waiting {
         match self.stage {
             Stage::Content { .. } => Waiting::Body,
-            Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
-            Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
+            Stage::Preamble | Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
+            Stage::Preamble | Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
         }
     }
 
@@ -199,8 +200,8 @@ impl Session {
         let persistence = persistence(request);
         let head_only = request.method == Method::Head;
         match service.judge(request, &mut self.peer, now) {
-            Verdict::Decided(key, decision @ Decision::Allow { delay, .. }) => {
-                let held = Held { key, decision, release: now.saturating_add(delay), persistence, head_only };
+            Verdict::Decided(judged @ Judged { decision: Decision::Allow { delay, .. }, .. }) => {
+                let held = Held { judged, release: now.saturating_add(delay), persistence, head_only };
                 match body {
                     None if delay == Nanos::ZERO => return self.answer(&held, rest, service, out),
                     None => self.stage = Stage::Held(held),
@@ -211,48 +212,22 @@ impl Session {
                 }
                 None
             }
+            Verdict::Read { most_bytes } => {
+                let body = body.map(|body| body.at_most(most_bytes));
+                self.keep_content(body, persistence, waits_for_continue);
+                None
+            }
             verdict => {
                 let persistence = match persistence {
                     Persistence::Keep if waits_for_continue => Persistence::Close(CloseReason::ContentUnwanted),
                     other => self.unless_drained(other, body, rest, service),
                 };
                 match verdict {
-                    Verdict::Decided(key, decision) => {
-                        service.render_decided(out, key, decision, persistence, head_only);
-                    }
+                    Verdict::Decided(judged) => service.render_decided(out, judged, persistence, head_only),
                     Verdict::Refused(refusal) => service.render_refused(out, refusal, persistence, head_only),
+                    Verdict::Read { .. } => {}
                 }
                 self.after_answer(persistence, body, rest)
-            }
-        }
-    }
-
-    /// Passes over content and does what is due after it.
-    fn on_content(&mut self, rest: &[u8], consumed: &mut usize, service: &Service, out: &mut Vec<u8>) -> Option<Next> {
-        let Stage::Content { body, after, continue_due } = &mut self.stage else {
-            return None;
-        };
-        match (body.advance(rest), *after) {
-            (Ok(Passed::All), _) => {
-                *consumed += rest.len();
-                if std::mem::take(continue_due) {
-                    out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
-                }
-                Some(Next::Read)
-            }
-            (Ok(Passed::Ended(length)), after) => {
-                *consumed += length;
-                self.stage = match after {
-                    After::Answer(held) => Stage::Held(held),
-                    After::NextRequest => Stage::Head(HeadScan::default()),
-                };
-                None
-            }
-            (Err(reject), after) => {
-                if let After::Answer(held) = after {
-                    service.reject(out, reject, held.head_only);
-                }
-                Some(self.close(CloseReason::Rejected(reject)))
             }
         }
     }
@@ -261,7 +236,7 @@ impl Session {
     #[inline]
     fn answer(&mut self, held: &Held, rest: &[u8], service: &Service, out: &mut Vec<u8>) -> Option<Next> {
         let persistence = self.unless_drained(held.persistence, None, rest, service);
-        service.render_decided(out, held.key, held.decision, persistence, held.head_only);
+        service.render_decided(out, held.judged, persistence, held.head_only);
         self.after_answer(persistence, None, rest)
     }
 
@@ -306,25 +281,6 @@ impl Session {
     fn close(&mut self, reason: CloseReason) -> Next {
         self.stage = Stage::Closed(reason);
         Next::Linger(reason)
-    }
-
-    /// Ends a connection whose peer will not complete what it began, with an answer if one is owed.
-    fn give_up(&mut self, reject: Reject, idle: CloseReason, service: &Service, out: &mut Vec<u8>) -> Next {
-        let (owed, reason) = match (self.stage, self.begun) {
-            (Stage::Head(_), Begun::Nothing) => (None, idle),
-            (Stage::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
-            (Stage::Content { after, .. }, _) => match after {
-                After::Answer(held) => (Some(held.head_only), CloseReason::Rejected(reject)),
-                After::NextRequest => (None, CloseReason::Rejected(reject)),
-            },
-            (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),
-            (Stage::Closed(reason), _) => (None, reason),
-        };
-        if let Some(head_only) = owed {
-            service.reject(out, reject, head_only);
-        }
-        self.stage = Stage::Closed(reason);
-        Next::Close(reason)
     }
 }
 

@@ -12,6 +12,8 @@ pub struct Tally {
     pub denied: u64,
     /// Let through by the limiter, and refused because the upstream had no room.
     pub shed: u64,
+    /// Looked at without being charged.
+    pub peeked: u64,
     /// Malformed, or not for the limiter: no client id, another path or method.
     pub rejected: u64,
 }
@@ -19,7 +21,7 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub const fn requests(&self) -> u64 {
-        self.allowed + self.denied + self.shed + self.rejected
+        self.allowed + self.denied + self.shed + self.peeked + self.rejected
     }
 }
 
@@ -28,15 +30,21 @@ impl AddAssign for Tally {
         self.allowed += other.allowed;
         self.denied += other.denied;
         self.shed += other.shed;
+        self.peeked += other.peeked;
         self.rejected += other.rejected;
     }
 }
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allowed, denied, shed, rejected } = self;
+        let Self { allowed, denied, shed, peeked, rejected } = self;
         write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())?;
-        // Without an upstream nothing is ever shed.
-        if *shed > 0 { write!(f, ", {shed} shed") } else { Ok(()) }
+        // Neither can happen to a gate that only answers.
+        for (count, what) in [(shed, "shed"), (peeked, "peeked")] {
+            if *count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -79,6 +79,9 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
         client-id = "header:X-Api-Key"
         limited-status = 429
         ratelimit-headers = "off"
+        decide = "on"
+        proxy-protocol = true
+        trusted-proxies = ["10.0.0.0/8", "192.0.2.7"]
         cores = "0,2"
         allow = "health"
         [timeouts]
@@ -92,7 +95,10 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
     assert_eq!(config.max_clients, Capacity::clients(250_000).unwrap());
     assert_eq!(config.client_id, ClientIdSource::Header("X-Api-Key".to_owned()));
     assert_eq!(config.limited_status.to_string(), "429");
-    assert_eq!((config.ratelimit_headers, config.cores), (false, Cores::List(vec![0, 2])));
+    assert_eq!((config.ratelimit_headers, config.decide, config.proxy_protocol), (false, true, true));
+    assert!(config.trusted_proxies.contains("192.0.2.7".parse().unwrap()));
+    assert!(!config.trusted_proxies.contains("127.0.0.1".parse().unwrap()), "a list replaces the default");
+    assert_eq!(config.cores, Cores::List(vec![0, 2]));
     assert_eq!(config.allow, ["health"]);
     assert_eq!(config.timeouts.drain, Duration::from_secs(90));
 }
@@ -148,8 +154,25 @@ const BROKEN: &[(&str, usize, &str)] = &[
     ("max-clients = \"lots\"\n", 1, "max-clients = \"lots\": not a number"),
     ("max-clients = 99999999999999999999\n", 1, "max-clients = \"99999999999999999999\": "),
     ("when-full = \"panic\"\n", 1, "when-full = \"panic\": `panic` is no rule for a full table"),
-    ("client-id = \"cookie:id\"\n", 1, "client-id = \"cookie:id\": "),
+    ("client-id = \"cookies:id\"\n", 1, "client-id = \"cookies:id\": "),
+    ("client-id = \"cookie:\"\n", 1, "client-id = \"cookie:\": client id source cookie: does not name a cookie"),
+    ("client-id = \"x-forwarded-for:1\"\n", 1, "client-id = \"x-forwarded-for:1\": client id source"),
+    ("client-id = \"forwarded\"\nallow = [\"alice\"]\n", 2, "allow: client \"alice\": not an address"),
+    ("proxy-protocol = \"v2\"\n", 1, "proxy-protocol = \"v2\": write on or off"),
+    ("trusted-proxies = 5\n", 1, "trusted-proxies: expected strings in quotes, found integer"),
+    (
+        "trusted-proxies = [\"10.0.0.0/8\",\n\"example.org\"]\n",
+        2,
+        "trusted-proxies: \"example.org\": not a network: write an address or a CIDR",
+    ),
+    ("trusted-proxies = \"10.0.0.0/33\"\n", 1, "trusted-proxies: \"10.0.0.0/33\": not a network"),
+    (
+        "trusted-proxies = \"10.1.2.3/8\"\n",
+        1,
+        "trusted-proxies: \"10.1.2.3/8\": has bits behind its prefix: write 10.0.0.0/8",
+    ),
     ("limited-status = 500\n", 1, "limited-status = \"500\": "),
+    ("decide = \"maybe\"\n", 1, "decide = \"maybe\": write on or off"),
     ("ratelimit-headers = \"maybe\"\n", 1, "ratelimit-headers = \"maybe\": write on or off"),
     ("cores = 0\n", 1, "cores = \"0\": at least one core is needed"),
     ("cores = \"3-0\"\n", 1, "cores = \"3-0\": the range runs backwards: write 0-3"),

@@ -7,7 +7,7 @@ use tollgate::config::{
     Bans, Config, Cores, LogLevel, Override, Problem, ServerName, TypedQuota, Upstream, file, print,
 };
 use tollgate::http::Limits;
-use tollgate::identity::ClientIdSource;
+use tollgate::identity::{ClientIdSource, Trusted};
 use tollgate::proxy::{Queue, UpstreamTimeouts};
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota, WhenFull};
 
@@ -112,25 +112,42 @@ fn some_upstream() -> impl Strategy<Value = Option<Upstream>> {
 }
 
 fn some_config() -> impl Strategy<Value = Config> {
-    let source =
-        prop_oneof!["\\PC{1,20}".prop_map(ClientIdSource::Query), "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Header)];
+    let source = prop_oneof![
+        "\\PC{1,20}".prop_map(ClientIdSource::Query),
+        "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Header),
+        "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Cookie),
+    ];
+    let networks = prop::collection::vec((any::<std::net::IpAddr>(), 0_u8..=32), 0..4).prop_map(|networks| {
+        let network = |(address, prefix)| ipnet::IpNet::new(address, prefix).expect("a prefix").trunc();
+        Trusted(networks.into_iter().map(network).collect())
+    });
     let words = (
         source,
         prop::sample::select(&["auto", "ring", "glommio"][..]),
         prop::sample::select(&["429", "503"][..]),
         prop::sample::select(&WhenFull::ALL[..]),
-        any::<bool>(),
+        (any::<bool>(), any::<bool>(), any::<bool>(), networks),
         1_u64..1 << 32,
     );
     (some_server(), words, some_quotas(), some_bans(), some_lists(), some_upstream()).prop_map(
         |(server, words, quotas, bans, (allow, deny, overrides), upstream)| {
-            let (client_id, io, limited_status, when_full, ratelimit_headers, max_clients) = words;
+            let (
+                client_id,
+                io,
+                limited_status,
+                when_full,
+                (ratelimit_headers, decide, proxy_protocol, trusted_proxies),
+                max_clients,
+            ) = words;
             Config {
                 client_id,
                 io: io.parse().unwrap(),
                 limited_status: limited_status.parse().unwrap(),
                 when_full,
                 ratelimit_headers,
+                decide: decide && upstream.is_none(),
+                trusted_proxies,
+                proxy_protocol: proxy_protocol && upstream.is_none(),
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
                 bans,

@@ -1,3 +1,7 @@
 //! The `tollgate-tester` binary. Everything is in the library.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    tollgate_tester::program::run(std::env::args_os())
+}

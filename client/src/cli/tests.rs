@@ -38,12 +38,26 @@ fn a_flag_that_cannot_be_is_one_line_that_names_it() {
             "--sources \"home\": unknown: write addresses with commas between, like 127.0.0.2,127.0.0.3",
         ),
         ("--rat 5", "unexpected argument '--rat' found; tip: a similar argument exists: '--rate'"),
+        ("--bogus", "unexpected argument '--bogus' found: drop it, --help lists what there is"),
+        ("-X", "unexpected argument '-X' found: drop it, --help lists what there is"),
         ("--json", "a value is required for '--json <FILE|->' but none was supplied"),
         ("-n 5 -n 6", "the argument '--requests <N>' cannot be used multiple times"),
-        ("http://a/ http://b/", "unexpected argument 'http://b/' found"),
+        (
+            "http://a/ http://b/",
+            "unexpected argument 'http://b/' found: there is one URL, drop it, or quote a value that has spaces",
+        ),
     ];
     for (line, meant) in cases {
         assert_eq!(read(line).map(drop), Err(meant.to_owned()), "{line}");
+    }
+}
+
+#[test]
+fn an_argument_of_two_lines_is_told_in_one() {
+    for (arg, told) in [("two\nlines", "'two\\nlines'"), ("--two\nlines", "'--two\\nlines'")] {
+        let words = ["tollgate-client", "http://localhost/", arg].map(OsString::from);
+        let line = Args::read(words).map(drop).unwrap_err().to_string();
+        assert!(line.starts_with(&format!("unexpected argument {told} found: ")), "{line}");
     }
 }
 
@@ -70,6 +84,11 @@ fn options_that_contradict_one_another_are_one_line_that_names_both() {
             "--pin gives each thread a CPU of its own, and -t 3 is more than the 2 there are: lower -t or drop --pin",
         ),
         ("--json a --series b --hgrm a", "--json and --hgrm both write a: give them files of their own"),
+        ("--json x --series ./x", "--json and --series both write ./x: give them files of their own"),
+        (
+            "--json src/nowhere --hgrm tests/../src/nowhere",
+            "--json and --hgrm both write tests/../src/nowhere: give them files of their own",
+        ),
         ("--series -", "--series - is not taken, only --json - goes to stdout: name a file"),
     ];
     for (line, meant) in cases {
@@ -86,6 +105,8 @@ fn what_goes_together_is_taken() {
         "-c 2 -t 2 --pin",
         "-c 1",
         "--json - --series a --hgrm b",
+        "--json - --series ./-",
+        "--json /nowhere/x --series /elsewhere/x",
         "-d 0",
         "-d 5s -n 10",
         "--fail-if denied.p99>5ms --fail-if errors>0.1% --require-valid",
@@ -120,10 +141,13 @@ fn every_option_of_the_design_is_read() {
     .unwrap();
     let stage = |secs, from, to| Stage { span: Nanos::from_secs(secs), from, to };
     assert_eq!(args.stages, Some(Profile::stages(vec![stage(10, 1_000, 1_000), stage(30, 1_000, 50_000)]).unwrap()));
-    assert_eq!((args.clients, args.connections, args.threads, args.pipeline), (Some(2_000), 8, Some(2), 4));
+    assert_eq!(
+        (args.clients, [Some(args.connections), args.threads, Some(args.pipeline)]),
+        (Some(2_000), [8, 2, 4].map(NonZeroU32::new))
+    );
     assert_eq!(
         (args.requests, args.seed, args.reqs_per_conn, args.conn_rate),
-        (Some(10_000), Some(7), Some(100), Some(1_000))
+        (Some(10_000), Some(7), NonZeroU32::new(100), NonZeroU32::new(1_000))
     );
     assert_eq!(
         (args.pick.to_string(), args.id, args.affinity),
@@ -160,6 +184,9 @@ fn the_help_is_grouped_and_has_examples() {
         .map(|part| help.find(&format!("\n{part}\n")).unwrap_or_else(|| panic!("{part}\n{help}")))
         .collect();
     assert!(places.is_sorted(), "{help}");
+    for said in ["tail:0.1 (90% to the last 10%", "nothing was measured for it"] {
+        assert!(help.split_whitespace().collect::<Vec<_>>().join(" ").contains(said), "{said}\n{help}");
+    }
     let widest = help.lines().map(|line| line.chars().count()).max();
     assert!(widest <= Some(140), "{help}");
 }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::num::NonZeroU32;
 
 use crate::Nanos;
 use crate::engine::{Close, Wait};
@@ -37,24 +38,24 @@ pub fn clients(text: &str) -> Result<u32, PlanError> {
     number("--clients", text, 1, MOST_CLIENTS)
 }
 
-pub(super) fn connections(text: &str) -> Result<u32, PlanError> {
-    number("-c", text, 1, MOST_CONNECTIONS)
+pub(super) fn connections(text: &str) -> Result<NonZeroU32, PlanError> {
+    at_least_one("-c", text, MOST_CONNECTIONS)
 }
 
-pub(super) fn threads(text: &str) -> Result<u32, PlanError> {
-    number("-t", text, 1, MOST_THREADS)
+pub(super) fn threads(text: &str) -> Result<NonZeroU32, PlanError> {
+    at_least_one("-t", text, MOST_THREADS)
 }
 
-pub(super) fn pipeline(text: &str) -> Result<u32, PlanError> {
-    number("-p", text, 1, MOST_PIPELINED)
+pub(super) fn pipeline(text: &str) -> Result<NonZeroU32, PlanError> {
+    at_least_one("-p", text, MOST_PIPELINED)
 }
 
-pub(super) fn reqs_per_conn(text: &str) -> Result<u32, PlanError> {
-    number("--reqs-per-conn", text, 1, u32::MAX)
+pub(super) fn reqs_per_conn(text: &str) -> Result<NonZeroU32, PlanError> {
+    at_least_one("--reqs-per-conn", text, u32::MAX)
 }
 
-pub(super) fn conn_rate(text: &str) -> Result<u64, PlanError> {
-    count("--conn-rate", text, 1, MOST_CONNECTIONS.into())
+pub(super) fn conn_rate(text: &str) -> Result<NonZeroU32, PlanError> {
+    at_least_one("--conn-rate", text, MOST_CONNECTIONS)
 }
 
 pub(super) fn top(text: &str) -> Result<usize, PlanError> {
@@ -134,6 +135,10 @@ fn one_of<T: Copy>(flag: &'static str, text: &str, takes: &'static str, names: &
 
 fn refused(flag: &'static str, text: &str, takes: &'static str) -> NotOneOf {
     NotOneOf { flag, text: text.to_owned(), takes }
+}
+
+fn at_least_one(flag: &'static str, text: &str, most: u32) -> Result<NonZeroU32, PlanError> {
+    number(flag, text, 1, most).map(|number| NonZeroU32::new(number).expect("1 is the least"))
 }
 
 fn number(flag: &'static str, text: &str, least: u32, most: u32) -> Result<u32, PlanError> {

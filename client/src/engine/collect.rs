@@ -79,7 +79,7 @@ impl<'run> Collector<'run> {
     /// Whether all threads that were there have told what they saw.
     fn is_whole(&self, partial: &Partial) -> bool {
         let gone = self.ended.iter().filter(|end| **end < partial.number).count();
-        partial.threads as usize + gone >= self.settings.threads as usize
+        partial.threads as usize + gone >= self.settings.workers() as usize
     }
 
     fn partial(&mut self, number: u64) -> &mut Partial {

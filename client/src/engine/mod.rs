@@ -8,6 +8,7 @@ mod health;
 mod pause;
 mod publish;
 mod settings;
+mod tally;
 mod worker;
 
 use std::io;
@@ -24,6 +25,7 @@ use crate::summary::{Health, Served};
 use crate::{Clock, Nanos, Outcome, Record};
 use collect::Collector;
 use publish::Publisher;
+use tally::counted_ids;
 use worker::{Left, Worker};
 
 /// A request and what became of it, as an [`Observer`] sees it.
@@ -58,6 +60,15 @@ impl Observer for () {
     fn exchange(&mut self, _: &Exchange) {}
 }
 
+/// Somebody looks, or nobody.
+impl<O: Observer> Observer for Option<O> {
+    fn exchange(&mut self, exchange: &Exchange) {
+        if let Some(observer) = self {
+            observer.exchange(exchange);
+        }
+    }
+}
+
 /// A plan that was carried out.
 #[derive(Clone, Debug)]
 pub struct Run {
@@ -69,7 +80,8 @@ pub struct Run {
     pub offered: Option<u64>,
     /// All that was measured.
     pub total: Record,
-    /// What each simulated client got; empty if they are too many to count.
+    /// What each simulated client got; empty if they are too many to count: more than 16 million, or on so many threads that
+    /// it would take more than 32 bytes for each.
     pub clients: Vec<Served>,
     /// How the generator fared.
     pub health: Health,
@@ -103,23 +115,23 @@ pub fn observed<O: Observer>(
 ) -> io::Result<(Run, Vec<O>)> {
     let load_at_start = health::busy_cpus().unwrap_or(0.0);
     let cpus = if settings.pin { allowed_cpus()? } else { Vec::new() };
-    let cpu_before = health::process_cpu();
     let (published, from_workers) = channel::unbounded();
     let (to_workers, cleared) = channel::unbounded();
-    let clock = Clock::start();
+    let worker = |number| {
+        let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
+        Worker::new(number, plan, settings, control, publisher, observer(number))
+    };
+    // All of them before the first one runs: what can't be had is said at once.
+    let workers = (0..settings.workers()).map(worker).collect::<io::Result<Vec<_>>>()?;
+    // And before the run begins: what millions of clients take to be made ready doesn't make them late.
+    let (cpu_before, clock) = (health::process_cpu(), Clock::start());
     let (left, total) = thread::scope(|scope| {
-        let worker = |number| {
-            let publisher = Publisher::new(published.clone(), cleared.clone(), settings.interval);
-            Worker::new(number, plan, settings, control, clock, publisher, observer(number))
-        };
-        // All of them before the first one runs: what can't be had is said at once.
-        let workers = (0..settings.threads).map(worker).collect::<io::Result<Vec<_>>>()?;
         let mut threads = Vec::new();
         for (number, worker) in workers.into_iter().enumerate() {
             let cpu = cpus.get(number % cpus.len().max(1)).copied();
             let work = move || {
                 cpu.map_or(Ok(()), pin)?;
-                worker.run()
+                worker.run(clock)
             };
             let thread = thread::Builder::new().name(format!("load-{number}")).spawn_scoped(scope, work);
             threads.push(thread.inspect_err(|_| {
@@ -147,23 +159,16 @@ fn together<O>(plan: &Plan, left: Vec<Left<O>>, total: Record, mut health: Healt
         Some(end) => end.min(stopped),
         None => stopped,
     };
-    let mut clients = vec![Served::default(); counted_ids(plan)];
+    let mut clients = vec![Served::default(); counted_ids(plan, left.len() as u32)];
     let mut observers = Vec::new();
     for worker in left {
-        for (sum, served) in clients.iter_mut().zip(worker.served) {
-            *sum += served;
-        }
+        worker.tally.add_to(&mut clients);
         health.threads.push(worker.health);
         health.longest_backlog += worker.longest_backlog;
         observers.push(worker.observer);
     }
     let offered = plan.is_scheduled().then_some(total.ledger.planned);
     (Run { duration, interrupted, offered, total, clients, health }, observers)
-}
-
-/// How many clients are counted one by one.
-fn counted_ids(plan: &Plan) -> usize {
-    if plan.ids() <= MOST_COUNTED { plan.ids() as usize } else { 0 }
 }
 
 fn allowed_cpus() -> io::Result<Vec<usize>> {
@@ -179,5 +184,3 @@ fn pin(cpu: usize) -> io::Result<()> {
 
 /// A thread looks up from what it waits for at least this often: how long a key press may take to be noticed.
 pub const LONGEST_WAIT: Nanos = Nanos::from_millis(20);
-/// With more clients than this, what each of them got is not counted: on every thread that takes 8 bytes for each.
-const MOST_COUNTED: u64 = 16_000_000;

@@ -1,6 +1,7 @@
 //! How a plan is carried out: nothing here changes what is sent, or when it is due.
 
 use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
 
 use crate::{Nanos, Outcome};
 
@@ -12,15 +13,15 @@ pub struct EngineSettings {
     /// Local addresses to connect from, in turn; the kernel's choice if there are none. Each has some 28 000 ports of its own.
     pub sources: Vec<IpAddr>,
     /// Connections, over all threads.
-    pub connections: u32,
-    /// Threads, one loop each.
-    pub threads: u32,
+    pub connections: NonZeroU32,
+    /// Threads, one loop each. A thread without a connection would have nothing to do: there are never more than connections.
+    pub threads: NonZeroU32,
     /// Requests in flight on one connection, at most.
-    pub pipeline: u32,
+    pub pipeline: NonZeroU32,
     /// Requests after which a connection is closed and another opened.
-    pub requests_per_connection: Option<u32>,
+    pub requests_per_connection: Option<NonZeroU32>,
     /// New connections per second, over all threads.
-    pub connection_rate: Option<f64>,
+    pub connection_rate: Option<NonZeroU32>,
     /// How a connection is closed.
     pub close: Close,
     /// A request without a whole answer so long after it was sent has timed out.
@@ -45,9 +46,9 @@ impl EngineSettings {
         Self {
             target,
             sources: Vec::new(),
-            connections: 64,
-            threads: 1,
-            pipeline: 1,
+            connections: const { NonZeroU32::new(64).unwrap() },
+            threads: NonZeroU32::MIN,
+            pipeline: NonZeroU32::MIN,
             requests_per_connection: None,
             connection_rate: None,
             close: Close::default(),
@@ -59,6 +60,11 @@ impl EngineSettings {
             classes: Classes::default(),
             interval: Nanos::from_secs(1),
         }
+    }
+
+    /// Threads that have a connection.
+    pub(super) fn workers(&self) -> u32 {
+        self.threads.min(self.connections).get()
     }
 }
 

@@ -24,10 +24,11 @@ use super::connection::State;
 use super::health::ThreadMeter;
 use super::pause::Pause;
 use super::publish::{Glance, Publisher};
-use super::{Control, EngineSettings, LONGEST_WAIT, Observer, Stage, counted_ids};
+use super::tally::Tally;
+use super::{Control, EngineSettings, LONGEST_WAIT, Observer, Stage};
 use crate::http::Hints;
 use crate::plan::{Affinity, Due, Plan, Planned, Share};
-use crate::summary::{Served, ThreadHealth};
+use crate::summary::ThreadHealth;
 use crate::{Clock, Nanos};
 
 pub(super) struct Worker<'run, O> {
@@ -38,7 +39,7 @@ pub(super) struct Worker<'run, O> {
     observer: O,
     publisher: Publisher,
     share: Share<'run>,
-    served: Vec<Served>,
+    tally: Tally,
     poll: Poll,
     connector: Connector,
     connections: Vec<State>,
@@ -79,7 +80,7 @@ pub(super) struct Worker<'run, O> {
 /// What a worker leaves behind.
 pub(super) struct Left<O> {
     pub(super) observer: O,
-    pub(super) served: Vec<Served>,
+    pub(super) tally: Tally,
     pub(super) health: ThreadHealth,
     pub(super) interrupted: bool,
     pub(super) longest_backlog: u64,
@@ -94,22 +95,22 @@ impl<'run, O: Observer> Worker<'run, O> {
         plan: &'run Plan,
         settings: &'run EngineSettings,
         control: &'run Control,
-        clock: Clock,
         publisher: Publisher,
         observer: O,
     ) -> io::Result<Self> {
-        let threads = settings.threads;
-        let count = (settings.connections / threads + u32::from(number < settings.connections % threads)) as usize;
+        let (threads, connections) = (settings.workers(), settings.connections.get());
+        let count = (connections / threads + u32::from(number < connections % threads)) as usize;
         let sticky = plan.affinity() == Affinity::Sticky;
         Ok(Self {
             plan,
             settings,
             control,
-            clock,
+            // Starts again when all workers are there.
+            clock: Clock::start(),
             observer,
             publisher,
             share: plan.share(number, threads),
-            served: vec![Served::default(); counted_ids(plan)],
+            tally: Tally::new(plan, number, threads),
             poll: Poll::new()?,
             connector: Connector::new(settings.target, &settings.sources, settings.close, number as usize),
             connections: (0..count).map(|_| State::Closed).collect(),
@@ -140,7 +141,8 @@ impl<'run, O: Observer> Worker<'run, O> {
     }
 
     /// Carries the share out, to its end or until it is stopped.
-    pub(super) fn run(mut self) -> io::Result<Left<O>> {
+    pub(super) fn run(mut self, clock: Clock) -> io::Result<Left<O>> {
+        self.clock = clock;
         let meter = ThreadMeter::start();
         let pause = Pause::new(self.settings.wait);
         let mut events = Events::with_capacity(EVENTS);
@@ -176,7 +178,7 @@ impl<'run, O: Observer> Worker<'run, O> {
             health: meter.stop(self.busy, self.last_turn - start),
             interrupted: self.interrupted,
             observer: self.observer,
-            served: self.served,
+            tally: self.tally,
             longest_backlog: self.longest_backlog,
             last_sent: self.last_sent,
             stopped_at: self.stopped_at,

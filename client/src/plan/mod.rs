@@ -26,6 +26,7 @@
 //! # Ok::<(), tollgate_client::plan::PlanError>(())
 //! ```
 
+mod affinity;
 mod error;
 mod hash;
 pub mod parse;
@@ -44,6 +45,7 @@ mod texts;
 mod think;
 mod zipf;
 
+pub use affinity::Affinity;
 pub use error::{PlanError, Problem, UrlProblem};
 pub use parse::Decimal;
 pub use picker::Pick;
@@ -59,8 +61,6 @@ use hash::PlanHash;
 use picker::Picker;
 use random::Stream;
 use std::borrow::Cow;
-use std::fmt;
-use std::str::FromStr;
 
 /// All that a plan is made of.
 #[derive(Clone, Debug)]
@@ -79,16 +79,6 @@ pub struct PlanSettings {
     pub affinity: Affinity,
     /// What is sent.
     pub request: RequestSettings,
-}
-
-/// Which worker sends a client's requests.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Affinity {
-    /// Any: worker w takes the requests n ≡ w (mod workers).
-    #[default]
-    Spray,
-    /// Always the same: worker w takes the requests of ids ≡ w (mod workers).
-    Sticky,
 }
 
 /// When a worker's next request is due.
@@ -212,6 +202,11 @@ impl Plan {
         self.affinity
     }
 
+    /// Whether all requests of id i are worker i mod workers's: the reason may be the affinity, or think time.
+    pub(crate) fn keeps_ids_apart(&self) -> bool {
+        self.affinity == Affinity::Sticky || matches!(self.schedule, Schedule::Think(_))
+    }
+
     /// Whether requests are due at instants of their own; otherwise the loop is closed.
     pub fn is_scheduled(&self) -> bool {
         !matches!(self.schedule, Schedule::Closed)
@@ -281,26 +276,5 @@ impl Default for PlanSettings {
             affinity: Affinity::default(),
             request: RequestSettings::default(),
         }
-    }
-}
-
-impl FromStr for Affinity {
-    type Err = PlanError;
-
-    fn from_str(text: &str) -> Result<Affinity, PlanError> {
-        match text {
-            "spray" => Ok(Affinity::Spray),
-            "sticky" => Ok(Affinity::Sticky),
-            _ => Err(PlanError::new("--affinity", text, Problem::NotOneOf("spray or sticky"))),
-        }
-    }
-}
-
-impl fmt::Display for Affinity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Affinity::Spray => "spray",
-            Affinity::Sticky => "sticky",
-        })
     }
 }

@@ -96,7 +96,7 @@ impl Thinkers {
         let requests = stop.requests.unwrap_or(u64::MAX);
         let draws = Stream::new(seed, Stream::THINK);
         let turn = |client: u32| Turn { due: think.draw(draws, u64::from(client)), client, round: 0 };
-        let mine = (worker..clients).step_by(workers as usize).take_while(|&client| u64::from(client) < requests);
+        let mine = (worker..u64::from(clients).min(requests) as u32).step_by(workers as usize);
         let turns: Vec<_> = mine.map(|client| std::cmp::Reverse(turn(client))).collect();
         Thinkers { think, draws, clients, requests, end: stop.after, turns: BinaryHeap::from(turns) }
     }

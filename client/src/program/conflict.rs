@@ -1,7 +1,8 @@
 //! Options that are right by themselves and not together.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::num::NonZeroU32;
+use std::path::{self, Path, PathBuf};
 
 use crate::cli::Args;
 
@@ -19,14 +20,14 @@ pub enum Conflict {
     /// Each thread needs a connection.
     FewConnections {
         /// As typed, or by default.
-        connections: u32,
+        connections: NonZeroU32,
         /// As typed.
-        threads: u32,
+        threads: NonZeroU32,
     },
     /// Each thread needs a CPU of its own.
     FewCpus {
         /// As typed.
-        threads: u32,
+        threads: NonZeroU32,
         /// As many as this process may use.
         cpus: u32,
     },
@@ -48,7 +49,7 @@ impl Conflict {
             Some(threads) if args.connections < threads => {
                 Err(Self::FewConnections { connections: args.connections, threads })
             }
-            Some(threads) if args.pin && cpus < threads => Err(Self::FewCpus { threads, cpus }),
+            Some(threads) if args.pin && cpus < threads.get() => Err(Self::FewCpus { threads, cpus }),
             _ => outputs(args),
         }
     }
@@ -74,15 +75,27 @@ fn schedules(args: &Args) -> Result<(), Conflict> {
 fn outputs(args: &Args) -> Result<(), Conflict> {
     let files = [("--json", &args.json), ("--series", &args.series), ("--hgrm", &args.hgrm)];
     let files: Vec<(&str, &PathBuf)> = files.iter().filter_map(|(flag, path)| Some((*flag, path.as_ref()?))).collect();
-    for (n, (flag, path)) in files.iter().enumerate() {
-        if *flag != "--json" && path.as_path() == Path::new("-") {
-            return Err(Conflict::NotStdout(flag));
+    let mut places = Vec::new();
+    for (flag, path) in files {
+        match (flag, path == Path::new("-")) {
+            ("--json", true) => continue,
+            (_, true) => return Err(Conflict::NotStdout(flag)),
+            _ => {}
         }
-        if let Some((other, _)) = files[..n].iter().find(|(_, earlier)| earlier == path) {
-            return Err(Conflict::SameFile(other, flag, path.to_path_buf()));
+        let place = place(path);
+        if let Some((other, _)) = places.iter().find(|(_, earlier): &&(&str, PathBuf)| *earlier == place) {
+            return Err(Conflict::SameFile(other, flag, path.clone()));
         }
+        places.push((flag, place));
     }
     Ok(())
+}
+
+/// What a path leads to, however it is written and whether it is there already.
+fn place(path: &Path) -> PathBuf {
+    let path = path::absolute(path).unwrap_or_else(|_| path.to_owned());
+    let in_folder = || Some(path.parent()?.canonicalize().ok()?.join(path.file_name()?));
+    path.canonicalize().ok().or_else(in_folder).unwrap_or(path)
 }
 
 impl fmt::Display for Conflict {

@@ -11,7 +11,7 @@ pub enum Exit {
     CouldNotRun,
     /// The command line is wrong.
     Usage,
-    /// A `--fail-if` broke.
+    /// A `--fail-if` broke, or there was nothing to judge it by.
     GateBroke,
     /// `--require-valid`, and the client itself was the bottleneck.
     NotValid,
@@ -28,7 +28,7 @@ pub struct Findings {
     pub interrupted: bool,
     /// `--require-valid` was given and the verdict isn't VALID.
     pub invalid: bool,
-    /// A `--fail-if` broke.
+    /// A `--fail-if` broke, or there was nothing to judge it by.
     pub gate_broke: bool,
 }
 

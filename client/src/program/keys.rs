@@ -79,10 +79,10 @@ fn read_keys(control: &Control, over: &AtomicBool) {
     }
 }
 
-/// Tells presses from one another: a key that is held comes again and again, and so do the letters of a paste.
+/// Tells presses from one another: a key that is held comes again and again, and the letters of a paste come at once.
 #[derive(Debug, Default)]
 struct Presses {
-    first: Option<Nanos>,
+    last: Option<(KeyCode, Nanos)>,
 }
 
 impl Presses {
@@ -92,16 +92,19 @@ impl Presses {
             return false;
         }
         let interrupt = key.code == KeyCode::Char('c') && key.modifiers.contains(KeyModifiers::CONTROL);
-        let first = *self.first.get_or_insert(now);
-        interrupt || first == now || now.saturating_sub(first) >= ONE_PRESS
+        let last = self.last.replace((key.code, now));
+        interrupt
+            || last.is_none_or(|(code, at)| now.saturating_sub(at) >= if code == key.code { HELD } else { PASTED })
     }
 }
 
 const STOPPING: [i32; 4] = [SIGINT, SIGTERM, SIGHUP, SIGQUIT];
 /// How long the end of the run waits for the thread that reads keys, at most.
 const LOOK_UP: Duration = Duration::from_millis(50);
-/// Longer than it takes a held key to begin to repeat, and to let go of it then.
-const ONE_PRESS: Nanos = Nanos::from_secs(1);
+/// The same key so long after it last came was let go of in between: keyboards begin to repeat after 660 ms at most, unless told otherwise.
+const HELD: Nanos = Nanos::from_millis(700);
+/// Nobody hits two keys one after the other as fast as a paste brings them.
+const PASTED: Nanos = Nanos::from_millis(50);
 
 #[cfg(test)]
 mod tests {
@@ -109,15 +112,19 @@ mod tests {
     use crate::engine::Stage;
 
     #[test]
-    fn a_held_key_is_one_press_and_ctrl_c_always_counts() {
+    fn another_key_counts_and_so_does_the_same_one_unless_it_was_held() {
         let key = |code| KeyEvent::new(code, KeyModifiers::NONE);
         let (q, up) = (key(KeyCode::Char('q')), key(KeyCode::Up));
         let ctrl_c = KeyEvent::new(KeyCode::Char('c'), KeyModifiers::CONTROL);
         let released = KeyEvent { kind: KeyEventKind::Release, ..q };
         type Events<'a> = &'a [(KeyEvent, u64, bool)];
-        let cases: [(&str, Events<'_>); 4] = [
-            ("held", &[(q, 0, true), (q, 500, false), (q, 530, false), (q, 999, false)]),
-            ("again", &[(q, 5_000, true), (up, 6_000, true)]),
+        let cases: [(&str, Events<'_>); 5] = [
+            (
+                "held",
+                &[(q, 0, true), (q, 660, false), (q, 690, false), (q, 720, false), (q, 1_419, false), (q, 2_119, true)],
+            ),
+            ("another", &[(q, 5_000, true), (up, 5_050, true)]),
+            ("pasted", &[(q, 0, true), (up, 1, false), (q, 2, false), (up, 3, false)]),
             ("ctrl-c", &[(ctrl_c, 0, true), (ctrl_c, 10, true)]),
             ("released", &[(released, 0, false), (q, 10, true)]),
         ];

@@ -2,6 +2,7 @@
 //! and the seed to fall back on are arguments.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use crate::Nanos;
 use crate::cli::{Args, Given};
@@ -24,13 +25,20 @@ pub struct Surroundings {
     pub clients: u32,
 }
 
+impl Surroundings {
+    /// One CPU is left to the server, or to whatever else there is.
+    fn threads(self) -> NonZeroU32 {
+        NonZeroU32::new(self.cpus.saturating_sub(1)).unwrap_or(NonZeroU32::MIN)
+    }
+}
+
 /// A run, as meant.
 #[derive(Debug)]
 pub struct Meant {
     args: Args,
     given: Vec<Given>,
     clients: u32,
-    threads: u32,
+    threads: NonZeroU32,
     seed: u64,
     schedule: Schedule,
     stop: Stop,
@@ -46,7 +54,7 @@ impl Meant {
         let schedule = schedule(&args)?;
         Ok(Self {
             clients: args.clients.unwrap_or(around.clients),
-            threads: args.threads.unwrap_or_else(|| around.cpus.saturating_sub(1).clamp(1, args.connections)),
+            threads: args.threads.unwrap_or_else(|| around.threads().min(args.connections)),
             seed: args.seed.unwrap_or(around.seed),
             stop: stop(&args, around.hands),
             schedule,
@@ -94,7 +102,7 @@ impl Meant {
             threads: self.threads,
             pipeline: args.pipeline,
             requests_per_connection: args.reqs_per_conn,
-            connection_rate: args.conn_rate.map(|rate| rate as f64),
+            connection_rate: args.conn_rate,
             close: args.close,
             timeout: args.timeout,
             deadline: args.deadline,
@@ -126,8 +134,8 @@ impl Meant {
             command: self.command(),
             seed: self.seed,
             plan_hash: plan.hash(),
-            pipeline: self.args.pipeline,
-            connections: self.args.connections,
+            pipeline: self.args.pipeline.get(),
+            connections: self.args.connections.get(),
         }
     }
 

@@ -2,7 +2,10 @@
 //!
 //! Options are as typed (`cli`), then as meant (`meant`), then taken apart: into a plan, settings of the engine, and outputs.
 
+pub use keys::Listener;
 pub use run::run;
+pub use target::{Unreachable, find};
+pub use terminal::{Guard, Seats};
 
 pub(crate) mod conflict;
 mod exit;

@@ -28,7 +28,7 @@ mod example;
 use std::io::{self, Write};
 
 pub use fairness::{Fairness, NAMED, Named};
-pub use gate::{Bound, Class, Comparison, Gate, GateError, Judged, Judgement, Metric, Point, Timer, Unit, Unjudged};
+pub use gate::{Bound, Class, Comparison, Gate, GateError, Judged, Judgement, Metric, Point, Timer, Unit, Unmeasured};
 pub use json::SCHEMA;
 pub use quantiles::Quantiles;
 pub use reason::{Reason, Validity};

@@ -144,9 +144,16 @@ impl fmt::Display for Reason {
             Self::Exhausted { ports, descriptors: 0 } => {
                 write!(f, "no local port for {} connections: add --sources, or keep connections longer", count(*ports))
             }
+            Self::Exhausted { ports: 0, descriptors } => {
+                write!(
+                    f,
+                    "no descriptor for {} connections: raise ulimit -n, or lower --connections",
+                    count(*descriptors)
+                )
+            }
             Self::Exhausted { ports, descriptors } => write!(
                 f,
-                "no descriptor for {} connections and no port for {}: raise ulimit -n, or lower --connections",
+                "no descriptor for {} connections and no local port for {}: raise ulimit -n, or lower --connections",
                 count(*descriptors),
                 count(*ports)
             ),

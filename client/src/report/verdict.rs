@@ -112,7 +112,7 @@ fn late(summary: &Summary) -> Option<Reason> {
         return None;
     }
     let (p99, latency_p50) = (value_at(&summary.total.lateness, 0.99), value_at(&latency, 0.5));
-    let is_late = p99.as_u64() as f64 > latency_p50.as_u64() as f64 * LATENESS;
+    let is_late = p99 >= NOTICEABLE && p99.as_u64() as f64 > latency_p50.as_u64() as f64 * LATENESS;
     is_late.then_some(Reason::Late { p99, latency_p50, backlog: summary.health.longest_backlog })
 }
 
@@ -140,6 +140,8 @@ pub const SATURATION: f64 = 0.9;
 pub const ENOUGH_SENT: f64 = 0.99;
 /// Lateness p99 over latency p50. Above, a tenth of what is told as latency can be the client's own.
 pub const LATENESS: f64 = 0.1;
+/// Less lateness is never a reason, however fast the server: it is about what a kernel takes to wake a thread, and there is nothing to change.
+pub const NOTICEABLE: Nanos = Nanos::from_micros(50);
 /// Off Little's law by more than the clock reads of a turn explain.
 pub const DEVIATION: f64 = 0.02;
 /// Off by more than anything but a fault explains.
@@ -213,8 +215,10 @@ mod tests {
 
     #[test]
     fn what_stays_within_a_bound_is_no_reason() {
-        let cases: [fn(&mut Summary); 7] = [
+        let cases: [fn(&mut Summary); 8] = [
             |s| s.offered_rate = Some(1_010.0),
+            // More than a tenth of the median answer, and too little to be told.
+            |s| (0..110).for_each(|_| s.total.lateness.saturating_record(49_000)),
             |s| s.total.in_flight_ns = s.total.in_flight_ns * 1_019 / 1_000,
             |s| s.health.threads[1].utilisation = 0.899,
             |s| {
@@ -260,6 +264,14 @@ mod tests {
         });
         let named: Vec<&str> = verdict.reasons().iter().map(Reason::name).collect();
         assert_eq!((named, verdict.validity()), (vec!["behind", "busy_machine"], Validity::Invalid));
+    }
+
+    #[test]
+    fn exhaustion_names_only_what_ran_out() {
+        let told = |ports, descriptors| Reason::Exhausted { ports, descriptors }.to_string();
+        assert_eq!(told(3, 0), "no local port for 3 connections: add --sources, or keep connections longer");
+        assert_eq!(told(0, 5), "no descriptor for 5 connections: raise ulimit -n, or lower --connections");
+        assert!(told(3, 5).starts_with("no descriptor for 5 connections and no local port for 3: "), "{}", told(3, 5));
     }
 
     #[test]

@@ -19,50 +19,25 @@
 //!  hottest     id 7 60.0% · id 42 30.0%
 //!  generator   63% busy · lateness p99 12.0us · backlog 4
 //!
-//!  37 in flight · any key stops and drains, another one gives up
+//!  37 in flight · any key stops and drains, another key gives up
 //! ```
 //!
 //! One function draws one block from the [`State`]; none of them knows a terminal, so a test can look at the picture.
 
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
-use ratatui::style::{Color, Modifier, Style};
+use ratatui::style::{Color, Modifier};
 use ratatui::text::{Line, Span};
 use ratatui::widgets::{Paragraph, Sparkline};
 
 use crate::Nanos;
 use crate::engine::Stage;
-use crate::report::number::{count, rate, share, time};
+use crate::report::number::{count, rate, time};
+use crate::view::bar::{counts_line, stacked};
 use crate::view::clock;
-use crate::view::state::{Counts, Point, Spread, State};
-
-/// Whether meaning is also told by colour. It is never told by colour alone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Palette {
-    /// Allowed green, denied yellow, other blue, errors and warnings red.
-    Colour,
-    /// As `NO_COLOR` asks.
-    Plain,
-}
-
-impl Palette {
-    /// See <https://no-color.org>: the variable set, and not empty, means no.
-    pub fn from_env() -> Self {
-        if std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty()) { Self::Plain } else { Self::Colour }
-    }
-
-    fn paint(self, color: Color) -> Style {
-        match self {
-            Self::Colour => Style::new().fg(color),
-            Self::Plain => Style::new(),
-        }
-    }
-
-    /// Red, when something is worth a look; without colours, bold.
-    fn warn(self, worth_a_look: bool) -> Style {
-        if worth_a_look { self.paint(Color::Red).add_modifier(Modifier::BOLD) } else { Style::new() }
-    }
-}
+use crate::view::palette::Palette;
+use crate::view::point::{Point, Spread};
+use crate::view::state::State;
 
 /// Draws the whole picture.
 pub fn draw(frame: &mut Frame<'_>, state: &State, palette: Palette) {
@@ -110,31 +85,6 @@ fn draw_sparkline(frame: &mut Frame<'_>, area: Rect, state: &State, palette: Pal
     let skipped = state.history().len().saturating_sub(bars.width.into());
     let rates = state.history().skip(skipped).map(|point| point.answered.round() as u64);
     frame.render_widget(Sparkline::default().data(rates).style(palette.paint(Color::Cyan)), bars);
-}
-
-fn counts_line(counts: &Counts, palette: Palette) -> Line<'static> {
-    let span = |(n, part): (usize, &Part)| {
-        let gap = if n == 0 { "" } else { "   " };
-        let n = part.count(counts);
-        let text = format!("{} {} {} {}", part.glyph, part.name, count(n), share(n, counts.sum()));
-        [Span::raw(gap), Span::styled(text, palette.paint(part.color))]
-    };
-    (0..).zip(&PARTS).flat_map(span).collect()
-}
-
-/// A bar of the whole width. Whatever happened at all takes at least one cell: one error in a million is the one to see.
-fn stacked(counts: &Counts, width: u16, palette: Palette) -> Line<'static> {
-    let present = PARTS.iter().filter(|part| part.count(counts) > 0);
-    let free = u64::from(width).saturating_sub(present.clone().count() as u64);
-    let (mut before, mut cells_before) = (0, 0);
-    let cells = present.map(|part| {
-        before += part.count(counts);
-        let cells_by_now = (u128::from(before) * u128::from(free) / u128::from(counts.sum())) as u64;
-        let cells = 1 + cells_by_now - cells_before;
-        cells_before = cells_by_now;
-        Span::styled(part.glyph.to_string().repeat(cells as usize), palette.paint(part.color))
-    });
-    cells.collect()
 }
 
 fn draw_latency(frame: &mut Frame<'_>, area: Rect, last: &Point, palette: Palette) {
@@ -189,11 +139,11 @@ fn footer_line(last: &Point, palette: Palette) -> Line<'static> {
     let in_flight = count(last.in_flight);
     match last.stage {
         Some(Stage::Draining) => {
-            Line::styled(format!("draining {in_flight} in flight… · a key gives them up"), palette.warn(true))
+            Line::styled(format!("draining {in_flight} in flight… · another key gives them up"), palette.warn(true))
         }
         Some(Stage::Aborted) => Line::styled("giving up what is in flight…", palette.warn(true)),
         Some(Stage::Running) | None => Line::styled(
-            format!("{in_flight} in flight · any key stops and drains, another one gives up"),
+            format!("{in_flight} in flight · any key stops and drains, another key gives up"),
             Modifier::DIM,
         ),
     }
@@ -208,26 +158,6 @@ fn both_ends(frame: &mut Frame<'_>, area: Rect, left: Line<'_>, right: &str) {
     frame.render_widget(Line::from(right).alignment(Alignment::Right), end);
 }
 
-/// One part of the stacked bar.
-struct Part {
-    name: &'static str,
-    glyph: char,
-    color: Color,
-    of: fn(&Counts) -> u64,
-}
-
-impl Part {
-    fn count(&self, counts: &Counts) -> u64 {
-        (self.of)(counts)
-    }
-}
-
-const PARTS: [Part; 4] = [
-    Part { name: "allowed", glyph: '█', color: Color::Green, of: |counts| counts.allowed },
-    Part { name: "denied", glyph: '▓', color: Color::Yellow, of: |counts| counts.denied },
-    Part { name: "other", glyph: '▒', color: Color::Blue, of: |counts| counts.other },
-    Part { name: "errors", glyph: '░', color: Color::Red, of: |counts| counts.errors },
-];
 /// Sent less than this part of what was offered is behind.
 const KEEPS_UP: f64 = 0.99;
 /// Busier than this, and the numbers are about the client.
@@ -300,25 +230,6 @@ mod tests {
         assert!(coloured(Palette::Colour) > 90);
     }
 
-    #[test]
-    fn the_bar_is_as_wide_as_its_area_and_shows_the_rarest_error() {
-        let cells = |counts: Counts, width| {
-            let line = stacked(&counts, width, Palette::Plain);
-            line.spans.iter().map(|span| span.content.chars().count()).collect::<Vec<_>>()
-        };
-        let counts = |allowed, denied, other, errors| Counts { allowed, denied, other, errors };
-        let cases = [
-            (counts(0, 0, 0, 0), vec![]),
-            (counts(5, 0, 0, 0), vec![10]),
-            (counts(1, 1, 0, 0), vec![5, 5]),
-            (counts(1_000_000, 0, 0, 1), vec![8, 2]),
-            (counts(u64::MAX / 4, u64::MAX / 4, u64::MAX / 4, u64::MAX / 4), vec![2, 3, 2, 3]),
-        ];
-        for (counts, meant) in cases {
-            assert_eq!(cells(counts, 10), meant, "{counts:?}");
-        }
-    }
-
     const GOLDEN: &str = "\
 \x20http://127.0.0.1:8080/ · open loop, 10k/s · 1,000 clients · seed 7           0:12 / 0:30
 
@@ -338,5 +249,5 @@ mod tests {
  hottest     id 7 60.0% · id 42 30.0%
  generator   63% busy · lateness p99 12.0us · backlog 4
 
- 37 in flight · any key stops and drains, another one gives up";
+ 37 in flight · any key stops and drains, another key gives up";
 }

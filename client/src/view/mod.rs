@@ -3,7 +3,7 @@
 //! Views are fed on the thread that collects, and must never hold it up: a terminal that was stopped with Ctrl-S, or a pipe whose reader
 //! sleeps, takes no bytes. So each asks first whether its output takes any and leaves the interval out of sight if not; it is in the totals all the same.
 
-pub use live::Palette;
+pub use palette::Palette;
 pub use state::{State, Title};
 
 use std::io::{self, BufWriter, Stderr};
@@ -16,8 +16,11 @@ use crate::Nanos;
 use crate::engine::Interval;
 use plain::Plain;
 
+mod bar;
 mod live;
+mod palette;
 mod plain;
+mod point;
 mod state;
 
 /// A view on stderr: stdout is for the report.

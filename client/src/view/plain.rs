@@ -12,7 +12,8 @@ use crate::Nanos;
 use crate::engine::{Interval, Stage};
 use crate::report::number::{count, time};
 use crate::view::clock;
-use crate::view::state::{Point, Spread, State, Title};
+use crate::view::point::{Point, Spread};
+use crate::view::state::{State, Title};
 
 /// Writes the lines.
 #[derive(Debug)]

@@ -1,11 +1,10 @@
-//! What a view is drawn from: the run so far in a few numbers. Intervals go in, plain values come out; it knows no terminal.
+//! What a view is drawn from: the run so far. Intervals go in, plain values come out; it knows no terminal.
 
 use std::collections::VecDeque;
 
-use hdrhistogram::Histogram;
-
-use crate::engine::{Interval, Stage};
-use crate::{ConnectionLedger, Ledger, Nanos, Outcome};
+use super::point::{Counts, Point};
+use crate::engine::Interval;
+use crate::{ConnectionLedger, Ledger, Nanos};
 
 /// What a run is about to do, in the words of its options.
 #[derive(Clone, Debug)]
@@ -33,65 +32,6 @@ pub struct State {
     ledger: Ledger,
     connections: ConnectionLedger,
     last: Point,
-}
-
-/// One interval in a few numbers. What is called a rate is per second.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Point {
-    /// Its end.
-    pub at: Nanos,
-    /// Rate of requests taken from the plan.
-    pub offered: f64,
-    /// Rate of requests sent.
-    pub sent: f64,
-    /// Rate of answers.
-    pub answered: f64,
-    /// What the answers (and what was none) came to.
-    pub counts: Counts,
-    /// Latency of allowed requests.
-    pub allowed: Spread,
-    /// Latency of denied requests.
-    pub denied: Spread,
-    /// Lateness, 99th percentile; none in a closed loop.
-    pub lateness_p99: Option<Nanos>,
-    /// The part of the time that the threads were at work, 0 to 1.
-    pub busy: f64,
-    /// Rate of new connections.
-    pub connected: f64,
-    /// Sent and not answered, at its end.
-    pub in_flight: u64,
-    /// Due and not sent, at its end.
-    pub backlog: u64,
-    /// Connections open, at its end.
-    pub open: u64,
-    /// Whether requests are being sent.
-    pub stage: Option<Stage>,
-}
-
-/// Ends of requests, by what they mean to the one who watches.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Within the limit.
-    pub allowed: u64,
-    /// Over the limit.
-    pub denied: u64,
-    /// Answered with another status.
-    pub other: u64,
-    /// Something broke.
-    pub errors: u64,
-}
-
-/// Percentiles; all 0 if nothing was measured.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Spread {
-    /// The median.
-    pub p50: Nanos,
-    /// 90 %.
-    pub p90: Nanos,
-    /// 99 %.
-    pub p99: Nanos,
-    /// The longest.
-    pub max: Nanos,
 }
 
 /// A client that sends much.
@@ -161,57 +101,6 @@ impl State {
     }
 }
 
-impl Point {
-    fn of(interval: &Interval) -> Self {
-        let record = &interval.record;
-        // An interval without length would have no rates; nothing is divided by less than a microsecond.
-        let seconds = interval.length.max(Nanos::from_micros(1)).as_secs_f64();
-        let per_second = |n: u64| n as f64 / seconds;
-        Self {
-            at: interval.at,
-            offered: per_second(record.ledger.planned),
-            sent: per_second(record.ledger.sent),
-            answered: per_second(record.ledger.answers()),
-            counts: Counts::of(&record.ledger),
-            allowed: Spread::of(&record.allowed.latency),
-            denied: Spread::of(&record.denied.latency),
-            lateness_p99: (!record.lateness.is_empty()).then(|| Nanos::new(record.lateness.value_at_quantile(0.99))),
-            busy: record.busy.as_secs_f64() / record.elapsed.max(Nanos::new(1)).as_secs_f64(),
-            connected: per_second(record.connections.established),
-            in_flight: interval.in_flight,
-            backlog: interval.backlog,
-            open: interval.open_connections,
-            stage: Some(interval.stage),
-        }
-    }
-}
-
-impl Counts {
-    fn of(ledger: &Ledger) -> Self {
-        Self {
-            allowed: ledger.count(Outcome::Allowed),
-            denied: ledger.count(Outcome::Denied),
-            other: ledger.count(Outcome::Other),
-            errors: ledger.errors(),
-        }
-    }
-
-    /// All of them.
-    pub const fn sum(&self) -> u64 {
-        self.allowed + self.denied + self.other + self.errors
-    }
-}
-
-impl Spread {
-    fn of(times: &Histogram<u64>) -> Self {
-        if times.is_empty() {
-            return Self::default();
-        }
-        let at = |quantile| Nanos::new(times.value_at_quantile(quantile));
-        Self { p50: at(0.5), p90: at(0.9), p99: at(0.99), max: Nanos::new(times.max()) }
-    }
-}
-
 /// Puts `item` at the back, and drops the front of what is too many.
 fn push<T>(queue: &mut VecDeque<T>, item: T, most: usize) {
     if queue.len() == most {
@@ -228,7 +117,9 @@ const SAMPLES: usize = 10;
 #[cfg(test)]
 pub(crate) mod tests {
     use super::*;
-    use crate::Record;
+    use crate::engine::Stage;
+    use crate::view::point::Spread;
+    use crate::{Outcome, Record};
 
     /// What the tests of the views draw.
     pub(crate) fn title() -> Title {

@@ -8,6 +8,7 @@ mod stopping;
 mod villain;
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use tollgate_client::engine;
 use tollgate_client::plan::{Plan, PlanSettings, RequestSettings, Schedule, Stop};
@@ -27,10 +28,15 @@ fn scheduled(target: SocketAddr, schedule: Schedule, span: Nanos) -> PlanSetting
     PlanSettings { schedule, stop: Stop { after: Some(span), requests: None }, ..requests(target, 0) }
 }
 
+/// So many, and at least one.
+fn some(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).expect("at least one")
+}
+
 fn settings(target: SocketAddr) -> EngineSettings {
     let patient = Nanos::from_secs(10);
     let interval = Nanos::from_millis(100);
-    EngineSettings { connections: 2, timeout: patient, drain: patient, interval, ..EngineSettings::to(target) }
+    EngineSettings { connections: some(2), timeout: patient, drain: patient, interval, ..EngineSettings::to(target) }
 }
 
 /// Runs it to its end, and sees that the ledgers balance and that the intervals add up to the run.

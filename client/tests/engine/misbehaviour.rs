@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use tollgate_client::{Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
-use crate::{count, requests, run, settings};
+use crate::{count, requests, run, settings, some};
 
 const REQUESTS: u64 = 24;
 
@@ -49,7 +49,11 @@ fn what_was_not_asked_for_is_counted_by_connections() {
 fn the_server_has_read_exactly_the_requests_that_the_client_has_sent() {
     for pipeline in [1, 7] {
         let villain = Villain::start(Deed::Alternate);
-        let settings = tollgate_client::EngineSettings { connections: 1, pipeline, ..settings(villain.address) };
+        let settings = tollgate_client::EngineSettings {
+            connections: some(1),
+            pipeline: some(pipeline),
+            ..settings(villain.address)
+        };
         let run = run(requests(villain.address, 1_000), &settings);
         assert_eq!((count(&run, Outcome::Allowed), count(&run, Outcome::Denied)), (500, 500), "by {pipeline}");
         assert_eq!((run.total.ledger.sent, villain.requests()), (1_000, 1_000), "by {pipeline}");
@@ -73,7 +77,8 @@ fn a_server_that_says_nothing_times_out() {
 #[test]
 fn pipelined_requests_behind_one_that_breaks_break_with_it() {
     let villain = Villain::start(Deed::ResetWithin);
-    let settings = tollgate_client::EngineSettings { connections: 1, pipeline: 4, ..settings(villain.address) };
+    let settings =
+        tollgate_client::EngineSettings { connections: some(1), pipeline: some(4), ..settings(villain.address) };
     let run = run(requests(villain.address, 8), &settings);
     assert_eq!((count(&run, Outcome::ResetWithin), count(&run, Outcome::ResetBefore)), (2, 6));
 }

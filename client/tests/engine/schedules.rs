@@ -1,10 +1,10 @@
 //! When requests are sent, over real sockets.
 
-use tollgate_client::plan::{Affinity, Arrival, PlanSettings, Rate, Schedule, Think};
-use tollgate_client::{EngineSettings, Nanos, Outcome};
+use tollgate_client::plan::{Affinity, Arrival, Plan, PlanSettings, Rate, Schedule, Think};
+use tollgate_client::{Clock, EngineSettings, Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
-use crate::{count, requests, run, scheduled, settings};
+use crate::{count, requests, run, scheduled, settings, some};
 
 fn open(rate: u64, span: Nanos) -> Schedule {
     let rate = Rate::Constant(rate).over(Some(span)).expect("a rate");
@@ -16,7 +16,7 @@ fn an_open_loop_sends_what_is_due_and_no_more() {
     let villain = Villain::start(Deed::Answer);
     let span = Nanos::from_millis(500);
     for threads in [1, 3] {
-        let settings = EngineSettings { connections: 6, threads, ..settings(villain.address) };
+        let settings = EngineSettings { connections: some(6), threads: some(threads), ..settings(villain.address) };
         let run = run(scheduled(villain.address, open(1_000, span), span), &settings);
         assert_eq!((run.total.ledger.planned, count(&run, Outcome::Allowed)), (500, 500), "{threads} threads");
         assert_eq!(run.offered, Some(500));
@@ -30,7 +30,7 @@ fn latency_counts_from_when_a_request_was_due_although_the_server_let_it_wait() 
     let villain = Villain::start(Deed::Stall);
     let span = Nanos::from_millis(300);
     let settings = EngineSettings {
-        connections: 1,
+        connections: some(1),
         timeout: Nanos::from_millis(100),
         drain: Nanos::from_millis(100),
         ..settings(villain.address)
@@ -47,7 +47,7 @@ fn a_request_too_far_behind_its_schedule_is_shed() {
     let villain = Villain::start(Deed::Stall);
     let span = Nanos::from_millis(300);
     let settings = EngineSettings {
-        connections: 1,
+        connections: some(1),
         timeout: Nanos::from_millis(50),
         deadline: Some(Nanos::from_millis(20)),
         ..settings(villain.address)
@@ -67,11 +67,50 @@ fn thinking_clients_send_each_under_its_own_id() {
 }
 
 #[test]
+fn a_plan_begins_when_its_threads_are_ready_however_long_its_clients_take() {
+    let villain = Villain::start(Deed::Answer);
+    let think = Think::uniform(Nanos::ZERO, Nanos::from_secs(10_000)).expect("a pause");
+    let plan = PlanSettings {
+        clients: 2_000_000,
+        ..scheduled(villain.address, Schedule::Think(think), Nanos::from_millis(300))
+    };
+    let (same, clock) = (Plan::new(plan.clone()).expect("a possible plan"), Clock::start());
+    drop(same.share(0, 1));
+    let setup = clock.now();
+    let run = run(plan, &settings(villain.address));
+    let late = run.total.lateness.max();
+    assert!(count(&run, Outcome::Allowed) > 0, "{:?}", run.total.ledger);
+    assert!(late < setup.as_u64() / 2, "{late} ns late, and the threads took {setup:?} to make");
+}
+
+#[test]
 fn an_id_that_keeps_its_connection_is_served_there() {
     let villain = Villain::start(Deed::Answer);
     let plan = PlanSettings { affinity: Affinity::Sticky, clients: 10, ..requests(villain.address, 500) };
-    let run = run(plan, &EngineSettings { connections: 3, pipeline: 2, ..settings(villain.address) });
+    let run = run(plan, &EngineSettings { connections: some(3), pipeline: some(2), ..settings(villain.address) });
     assert_eq!(count(&run, Outcome::Allowed), 500);
+}
+
+#[test]
+fn each_client_is_counted_by_itself_on_any_number_of_threads() {
+    let villain = Villain::start(Deed::Answer);
+    for (affinity, threads) in [(Affinity::Spray, 1), (Affinity::Spray, 3), (Affinity::Sticky, 3)] {
+        let plan = || PlanSettings { clients: 10, affinity, ..requests(villain.address, 500) };
+        let settings = EngineSettings { connections: some(6), threads: some(threads), ..settings(villain.address) };
+        let mut planned = [0; 10];
+        let same = Plan::new(plan()).expect("a possible plan");
+        (0..500).for_each(|n| planned[same.id(n) as usize] += 1);
+        let allowed: Vec<u32> = run(plan(), &settings).clients.iter().map(|client| client.allowed).collect();
+        assert_eq!(allowed, planned, "{affinity}, {threads} threads");
+    }
+}
+
+#[test]
+fn more_threads_than_connections_are_not_started() {
+    let villain = Villain::start(Deed::Answer);
+    let settings = EngineSettings { connections: some(2), threads: some(5), ..settings(villain.address) };
+    let run = run(requests(villain.address, 100), &settings);
+    assert_eq!((count(&run, Outcome::Allowed), run.health.threads.len()), (100, 2));
 }
 
 #[test]
@@ -100,7 +139,7 @@ fn a_thread_with_nothing_to_do_holds_nobody_up() {
     let span = Nanos::from_millis(400);
     let plan =
         PlanSettings { affinity: Affinity::Sticky, clients: 1, ..scheduled(villain.address, open(100, span), span) };
-    let settings = EngineSettings { threads: 2, interval: Nanos::from_millis(50), ..settings(villain.address) };
+    let settings = EngineSettings { threads: some(2), interval: Nanos::from_millis(50), ..settings(villain.address) };
     let mut intervals = Vec::new();
     let run = crate::run_with(plan, &settings, &tollgate_client::Control::default(), |interval| {
         intervals.push((interval.at, villain.requests()));
@@ -113,8 +152,11 @@ fn a_thread_with_nothing_to_do_holds_nobody_up() {
 #[test]
 fn connections_are_replaced_after_so_many_requests() {
     let villain = Villain::start(Deed::Answer);
-    let settings =
-        EngineSettings { requests_per_connection: Some(10), connection_rate: Some(500.0), ..settings(villain.address) };
+    let settings = EngineSettings {
+        requests_per_connection: Some(some(10)),
+        connection_rate: Some(some(500)),
+        ..settings(villain.address)
+    };
     let run = run(requests(villain.address, 200), &settings);
     assert_eq!(count(&run, Outcome::Allowed), 200);
     assert!((20..=22).contains(&run.total.connections.established), "{:?}", run.total.connections);
@@ -124,7 +166,7 @@ fn connections_are_replaced_after_so_many_requests() {
 fn connections_come_from_the_addresses_given() {
     let villain = Villain::start(Deed::Answer);
     let sources = ["127.0.0.2", "127.0.0.3"].map(|source| source.parse().expect("an address"));
-    let settings = EngineSettings { sources: sources.to_vec(), connections: 4, ..settings(villain.address) };
+    let settings = EngineSettings { sources: sources.to_vec(), connections: some(4), ..settings(villain.address) };
     let run = run(requests(villain.address, 100), &settings);
     assert_eq!(count(&run, Outcome::Allowed), 100);
     assert_eq!(villain.peers(), sources.into());

@@ -4,7 +4,7 @@ use tollgate_client::plan::{Arrival, PlanSettings, Rate, Schedule};
 use tollgate_client::{Control, EngineSettings, Nanos, Outcome};
 
 use crate::villain::{Deed, Villain};
-use crate::{count, requests, run_with, settings};
+use crate::{count, requests, run_with, settings, some};
 
 /// More than any test sends.
 const ENDLESS: u64 = u64::MAX;
@@ -59,7 +59,7 @@ fn a_stop_takes_a_moment_however_much_was_due() {
 fn the_second_stop_gives_them_up() {
     let villain = Villain::start(Deed::Stall);
     let control = Control::default();
-    let settings = EngineSettings { connections: 3, ..settings(villain.address) };
+    let settings = EngineSettings { connections: some(3), ..settings(villain.address) };
     let mut intervals = 0;
     let run = run_with(requests(villain.address, ENDLESS), &settings, &control, |interval| {
         intervals += u64::from(interval.in_flight == 3);

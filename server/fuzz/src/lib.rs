@@ -46,7 +46,7 @@ pub struct Transcript {
 
 /// Feeds `input` to a new session in reads of the given lengths, the rest in one; then the end of input. Checks 1 and 3 on the way.
 pub fn run(service: &Service, input: &[u8], cuts: &[usize], start: Nanos) -> Transcript {
-    let mut session = Session::new(None);
+    let mut session = Session::new(Some(std::net::Ipv4Addr::LOCALHOST.into()));
     let mut driver =
         Driver { session: &mut session, service, now: start, kept: Vec::new(), out: Vec::new(), sent: Vec::new() };
     let mut rest = input;
@@ -119,10 +119,13 @@ impl Driver<'_> {
     }
 
     fn flush(&mut self) {
-        assert!(self.out.len() < OUT_BYTES + 2048, "output beyond its bound");
+        assert!(self.out.len() < OUT_BYTES + LONGEST_ANSWER, "output beyond its bound");
         self.sent.append(&mut self.out);
     }
 }
+
+/// That of a batch of 256 decisions.
+const LONGEST_ANSWER: usize = 32 * 1024;
 
 fn without_continues(sent: &[u8]) -> Vec<u8> {
     const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
@@ -155,9 +158,10 @@ pub fn services() -> Vec<Service> {
                 client_id: ClientIdSource::Header("X-Client".to_owned()),
                 limited_status: LimitedStatus::TooManyRequests,
                 ratelimit_headers: false,
-                limits: Limits::default(),
+                ..ServiceSettings::default()
             },
         ),
+        (two, ServiceSettings { decide: true, ..ServiceSettings::default() }),
     ]
     .map(|(quota, settings)| {
         let limiter = Limiter::new(&Settings {

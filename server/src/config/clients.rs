@@ -46,7 +46,7 @@ impl<'t> Roll<'t> {
         if id.is_empty() {
             return Err(IdProblem::Empty);
         }
-        if *self.source == ClientIdSource::PeerIp {
+        if self.source.is_address() {
             check_address(id)?;
         } else if id.len() > self.id_bytes {
             return Err(IdProblem::TooLong(self.id_bytes));
@@ -73,7 +73,7 @@ impl fmt::Display for IdProblem {
                 write!(f, "longer than http.id-bytes = {most}, so it is answered with 400: raise that or remove it")
             }
             IdProblem::NotAnAddress => {
-                f.write_str("not an address: with client-id = \"peer-ip\" clients are addresses, like 192.0.2.7")
+                f.write_str("not an address: with this client-id clients are addresses, like 192.0.2.7")
             }
             IdProblem::NotAsCounted(counted) => write!(f, "peers are counted as {counted}: write that"),
             IdProblem::Twice(list, Place::Line(line)) => {

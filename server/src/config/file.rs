@@ -7,10 +7,11 @@ use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::problem::{ConfigError, Place, Problem};
+use super::problem::{ConfigError, Place, Problem, quoted};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
@@ -57,6 +58,9 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         client_id: top.read(review, "client-id", str::parse),
         limited_status: top.read(review, "limited-status", str::parse),
         ratelimit_headers: top.read(review, "ratelimit-headers", value::on_off),
+        decide: top.read(review, "decide", value::on_off),
+        trusted_proxies: networks(&mut top, review),
+        proxy_protocol: top.read(review, "proxy-protocol", value::on_off),
         cores: top.read(review, "cores", str::parse),
         io: top.read(review, "io", str::parse),
         backlog: top.read(review, "backlog", value::backlog),
@@ -130,6 +134,22 @@ fn limit(subject: String, item: &Spanned<DeValue<'_>>, review: &mut Review) -> O
             None
         }
     }
+}
+
+fn networks(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Vec<IpNet>> {
+    top.value("trusted-proxies")?;
+    let texts = top.strings(review, "trusted-proxies");
+    let mut networks = Vec::with_capacity(texts.len());
+    for (place, text) in texts {
+        match value::network(&text) {
+            Ok(network) => networks.push(network),
+            Err(error) => {
+                let subject = format!("trusted-proxies: {}", quoted(&text));
+                review.problems.push(Problem::new(place, subject, error));
+            }
+        }
+    }
+    Some(networks)
 }
 
 fn overrides(top: &mut Section<'_, '_>, review: &mut Review) -> Vec<TypedOverride> {

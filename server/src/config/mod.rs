@@ -39,7 +39,7 @@ pub use upstream::{ServerName, Upstream};
 
 use crate::boot::{BootSettings, IoMode, Timeouts};
 use crate::http::Limits;
-use crate::identity::ClientIdSource;
+use crate::identity::{ClientIdSource, Trusted};
 use crate::proxy::ProxySettings;
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
@@ -81,6 +81,12 @@ pub struct Config {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: bool,
+    /// Whether proxies are told decisions.
+    pub decide: bool,
+    /// Who may speak for others.
+    pub trusted_proxies: Trusted,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: bool,
     /// Bounds of a request.
     pub http: Limits,
     /// What stands behind the gate; `None`: it answers itself.
@@ -105,6 +111,7 @@ impl Config {
         let http = typed.http.unwrap_or_default();
         check_clients(&typed, http.id_bytes, &mut problems);
         check_tiers(&typed, &mut problems);
+        check_upstream(&typed, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -135,6 +142,9 @@ impl Config {
             client_id: typed.client_id.unwrap_or_default(),
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
+            decide: typed.decide.unwrap_or(false),
+            proxy_protocol: typed.proxy_protocol.unwrap_or(false),
+            trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
             upstream: upstream::meant(typed.upstream, typed.upstream_servers),
         };
@@ -189,6 +199,9 @@ impl Config {
             client_id: self.client_id.clone(),
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
+            decide: self.decide,
+            trusted: self.trusted_proxies.clone(),
+            proxied: self.proxy_protocol,
             limits: self.http,
         }
     }
@@ -245,6 +258,19 @@ fn check_clients(typed: &Typed, id_bytes: usize, problems: &mut Vec<Problem>) {
         roll.enter(format!("{}.clients", group.at.subject), &group.clients);
     }
     problems.append(&mut roll.problems);
+}
+
+/// What a gate in front of a service can't do at the same time.
+fn check_upstream(typed: &Typed, problems: &mut Vec<Problem>) {
+    if typed.upstream.is_none() && typed.upstream_servers.is_none() {
+        return;
+    }
+    for (on, key) in [(typed.decide, "decide"), (typed.proxy_protocol, "proxy-protocol")] {
+        if on == Some(true) {
+            let what = "not in front of a service: run a second gate for it, or drop the upstream";
+            problems.push(Problem::with_flags(format!("{key} = on"), what));
+        }
+    }
 }
 
 fn check_tiers(typed: &Typed, problems: &mut Vec<Problem>) {

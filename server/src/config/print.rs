@@ -19,6 +19,10 @@ pub fn toml(config: &Config) -> String {
     text(&mut out, "client-id", &config.client_id);
     line(&mut out, "limited-status", config.limited_status);
     line(&mut out, "ratelimit-headers", config.ratelimit_headers);
+    line(&mut out, "decide", config.decide);
+    line(&mut out, "proxy-protocol", config.proxy_protocol);
+    let trusted: Vec<String> = config.trusted_proxies.0.iter().map(ToString::to_string).collect();
+    list(&mut out, "trusted-proxies", &trusted);
     list(&mut out, "allow", &config.allow);
     list(&mut out, "deny", &config.deny);
     text(&mut out, "cores", &config.cores);

@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use super::cores::Cores;
@@ -44,6 +45,12 @@ pub struct Typed {
     pub limited_status: Option<LimitedStatus>,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: Option<bool>,
+    /// Whether proxies are told decisions.
+    pub decide: Option<bool>,
+    /// Who may speak for others.
+    pub trusted_proxies: Option<Vec<IpNet>>,
+    /// Whether every connection begins with a header of the PROXY protocol.
+    pub proxy_protocol: Option<bool>,
     /// How long a drain may take.
     pub drain_timeout: Option<Duration>,
     /// Quotas of particular clients.
@@ -111,6 +118,9 @@ impl Typed {
             client_id: self.client_id.or(below.client_id),
             limited_status: self.limited_status.or(below.limited_status),
             ratelimit_headers: self.ratelimit_headers.or(below.ratelimit_headers),
+            decide: self.decide.or(below.decide),
+            trusted_proxies: self.trusted_proxies.or(below.trusted_proxies),
+            proxy_protocol: self.proxy_protocol.or(below.proxy_protocol),
             drain_timeout: self.drain_timeout.or(below.drain_timeout),
             overrides: either(self.overrides, below.overrides),
             allow: either(self.allow, below.allow),

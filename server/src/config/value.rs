@@ -1,9 +1,10 @@
 //! Single values that flags and file keys have in common, each with the range that makes sense for it.
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use tollgate_limiter::{Capacity, SettingsError};
 
 use super::units::{self, UnitError};
@@ -20,6 +21,10 @@ pub enum ValueError {
     Address,
     /// Neither `on` nor `off`.
     OnOff,
+    /// Not an address and not a CIDR.
+    Network,
+    /// A CIDR that names an address within the network instead of the network, which is this.
+    NotTheNetwork(IpNet),
 }
 
 impl fmt::Display for ValueError {
@@ -30,6 +35,10 @@ impl fmt::Display for ValueError {
             ValueError::Address => {
                 f.write_str("not an address: write IP:PORT, like 127.0.0.1:8080, 0.0.0.0:8080 or [::]:8080")
             }
+            ValueError::Network => {
+                f.write_str("not a network: write an address or a CIDR, like 192.0.2.7, 10.0.0.0/8 or 2001:db8::/32")
+            }
+            ValueError::NotTheNetwork(network) => write!(f, "has bits behind its prefix: write {network}"),
             ValueError::OnOff => f.write_str("write on or off"),
         }
     }
@@ -55,6 +64,13 @@ pub fn on_off(text: &str) -> Result<bool, ValueError> {
         "off" | "false" => Ok(false),
         _ => Err(ValueError::OnOff),
     }
+}
+
+/// Reads `192.0.2.7`, `10.0.0.0/8` or `2001:db8::/32`.
+pub fn network(text: &str) -> Result<IpNet, ValueError> {
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    let network = text.parse::<IpNet>().or_else(|_| address()).map_err(|_| ValueError::Network)?;
+    if network.trunc() == network { Ok(network) } else { Err(ValueError::NotTheNetwork(network.trunc())) }
 }
 
 /// Any text.

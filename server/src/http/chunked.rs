@@ -123,9 +123,10 @@ impl ChunkDecoder {
         while at < input.len() {
             if self.state == State::Data {
                 let step = self.chunk_left.min((input.len() - at) as u64);
+                let end = at + step as usize;
                 self.chunk_left -= step;
-                take(Piece::Data(&input[at..at + step as usize]));
-                at += step as usize;
+                take(Piece::Data(&input[at..end]));
+                at = end;
                 if self.chunk_left == 0 {
                     self.state = State::DataCr;
                 }

@@ -5,7 +5,7 @@
 //!              │
 //!   scan   ────┤ where does the head end? (resumes where it stopped; httparse is not asked before)
 //!   request ───┤ request line, Host, framing, connection options: a Request or a Reject
-//!   body   ────┤ Content-Length or chunked, read past and never stored
+//!   body   ────┤ Content-Length or chunked, read past; stored where decisions are asked for in it
 //!              ▼
 //!   response    pre-rendered answers, appended to one buffer
 //! ```

@@ -3,6 +3,8 @@
 //! A [`Reject`] is the peer's mistake and has a status; after it the connection closes, because what follows on it cannot be framed with
 //! certainty. Refusals that leave the framing intact (unknown path, missing id) are not here: see `service.rs`.
 
+use crate::proxy_protocol::Malformed;
+
 /// What is wrong with a request that cannot be answered in the ordinary way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Reject {
@@ -166,6 +168,8 @@ pub enum CloseReason {
     Idle,
     /// A final answer went out instead of `100 Continue`: whether the content follows cannot be known (RFC 9110 section 10.1.1).
     ContentUnwanted,
+    /// What came before the first request is no header of the PROXY protocol.
+    NotProxied(Malformed),
     /// The request, or the rest of an already answered one, was rejected.
     Rejected(Reject),
 }
@@ -180,6 +184,7 @@ impl CloseReason {
             CloseReason::PeerDone => "the peer closed its side and everything is answered",
             CloseReason::Idle => "nothing came on a kept connection for too long",
             CloseReason::ContentUnwanted => "a final answer went out instead of 100 Continue",
+            CloseReason::NotProxied(malformed) => malformed.explain(),
             CloseReason::Rejected(reject) => reject.explain().trim_end(),
         }
     }

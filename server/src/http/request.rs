@@ -53,7 +53,9 @@ pub struct Request<'b> {
     /// What the Expect field asks for.
     pub expect: Expect,
     /// The field that names the client, when there is such a field.
-    pub client_field: ClientField<'b>,
+    pub client_field: FieldValue<'b>,
+    /// All of it, for fields that few requests are asked for: see [`Request::field`].
+    pub head: &'b [u8],
 }
 
 /// The connection options we know (RFC 9110 section 7.6.1).
@@ -77,9 +79,9 @@ pub enum Expect {
     Other,
 }
 
-/// The value of the field that names the client.
+/// The value of a field that may be there once.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum ClientField<'b> {
+pub enum FieldValue<'b> {
     /// The field is not there.
     #[default]
     Missing,
@@ -116,7 +118,8 @@ impl<'b> Request<'b> {
                 let method = Method::of(parsed.method.unwrap_or_default().as_bytes());
                 let target = parsed.path.unwrap_or_default().as_bytes();
                 let http10 = parsed.version == Some(0);
-                Request::from_parts(method, target, http10, parsed.headers, limits, client_field)
+                let line = RequestLine { method, target, http10 };
+                Request::from_parts(head, line, parsed.headers, limits, client_field)
             }
             Ok(httparse::Status::Partial) => Err(Reject::Field),
             Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
@@ -140,7 +143,8 @@ impl<'b> Request<'b> {
         let fields = &mut fields[..limits.headers.min(Limits::MAX_HEADERS)];
         match httparse::parse_headers(&head[line_end + 2..], fields) {
             Ok(httparse::Status::Complete((_, fields))) => {
-                Request::from_parts(Method::of(method), target, false, fields, limits, client_field)
+                let line = RequestLine { method: Method::of(method), target, http10: false };
+                Request::from_parts(head, line, fields, limits, client_field)
             }
             Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
             Ok(httparse::Status::Partial) | Err(_) => Err(diagnose(head)),
@@ -149,13 +153,13 @@ impl<'b> Request<'b> {
 
     #[inline]
     fn from_parts(
-        method: Method,
-        target: &'b [u8],
-        http10: bool,
+        head: &'b [u8],
+        line: RequestLine<'b>,
         fields: &[Header<'b>],
         limits: &Limits,
         client_field: Option<&str>,
     ) -> Result<Request<'b>, Reject> {
+        let RequestLine { method, target, http10 } = line;
         let target = Target::parse(method, target)?;
         let mut meaning = Meaning::default();
         for field in fields {
@@ -172,8 +176,35 @@ impl<'b> Request<'b> {
             connection: meaning.connection,
             expect: meaning.expect,
             client_field: meaning.client_field,
+            head,
         })
     }
+
+    /// The values of all lines of the field called `name`, in order. (Each line but the first is `name ":" value`; a folded one was refused.)
+    pub fn field_lines(&self, name: &str) -> impl DoubleEndedIterator<Item = &'b [u8]> {
+        self.head.split(|&byte| byte == b'\n').filter_map(move |line| {
+            let colon = memchr::memchr(b':', line)?;
+            line[..colon].eq_ignore_ascii_case(name.as_bytes()).then(|| line[colon + 1..].trim_ascii())
+        })
+    }
+
+    /// The value of the field called `name`. Looks through the whole head.
+    pub fn field(&self, name: &str) -> FieldValue<'b> {
+        let mut lines = self.field_lines(name);
+        match (lines.next(), lines.next()) {
+            (None, _) => FieldValue::Missing,
+            (Some(value), None) => FieldValue::Value(value),
+            (Some(_), Some(_)) => FieldValue::Repeated,
+        }
+    }
+}
+
+/// A request line, taken apart.
+#[derive(Clone, Copy)]
+struct RequestLine<'b> {
+    method: Method,
+    target: &'b [u8],
+    http10: bool,
 }
 
 /// What the fields seen so far mean.
@@ -183,7 +214,7 @@ struct Meaning<'b> {
     framing: FramingFields,
     connection: ConnectionOptions,
     expect: Expect,
-    client_field: ClientField<'b>,
+    client_field: FieldValue<'b>,
 }
 
 impl<'b> Meaning<'b> {
@@ -201,8 +232,8 @@ impl<'b> Meaning<'b> {
         }
         if client_field.is_some_and(|wanted| field.name.eq_ignore_ascii_case(wanted)) {
             self.client_field = match self.client_field {
-                ClientField::Missing => ClientField::Value(value),
-                ClientField::Value(_) | ClientField::Repeated => ClientField::Repeated,
+                FieldValue::Missing => FieldValue::Value(value),
+                FieldValue::Value(_) | FieldValue::Repeated => FieldValue::Repeated,
             };
         }
         Ok(())

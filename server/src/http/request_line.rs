@@ -13,6 +13,8 @@ pub enum Method {
     Connect,
     /// `OPTIONS`, the one method that may target `*`.
     Options,
+    /// `POST`
+    Post,
     /// Another method of RFC 9110 or RFC 5789: recognised, allowed on no resource here.
     Recognised,
     /// Any other token.
@@ -28,7 +30,8 @@ impl Method {
             b"HEAD" => Method::Head,
             b"CONNECT" => Method::Connect,
             b"OPTIONS" => Method::Options,
-            b"POST" | b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Recognised,
+            b"POST" => Method::Post,
+            b"PUT" | b"DELETE" | b"TRACE" | b"PATCH" => Method::Recognised,
             _ => Method::Unknown,
         }
     }
@@ -51,6 +54,25 @@ pub enum Target<'b> {
 }
 
 impl<'b> Target<'b> {
+    /// The path, or what stands for one: nothing and `*` are nobody's.
+    #[inline]
+    pub fn path(self) -> &'b [u8] {
+        match self {
+            Target::Resource { path, .. } => path,
+            Target::Server => b"*",
+            Target::Authority => b"",
+        }
+    }
+
+    /// What follows the question mark, if there is one.
+    #[inline]
+    pub fn query(self) -> Option<&'b [u8]> {
+        match self {
+            Target::Resource { query, .. } => query,
+            Target::Server | Target::Authority => None,
+        }
+    }
+
     /// Reads the target of a request whose method is `method`.
     #[inline]
     pub fn parse(method: Method, text: &'b [u8]) -> Result<Target<'b>, Reject> {

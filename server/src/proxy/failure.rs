@@ -77,7 +77,7 @@ impl Failure {
                 "the service sent what is no answer\n",
             ),
         };
-        Plain { status, fields, body }
+        Plain { status, kind: "text/plain", fields, body }
     }
 }
 

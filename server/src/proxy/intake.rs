@@ -14,7 +14,7 @@ use crate::http::{
     CloseReason, Limits, Progress, Reject, Request, body::Body, chunked::Passed, framing::Framing, request::Expect,
     request_line::Method, response::Persistence, scan::HeadScan,
 };
-use crate::service::{Peer, Service, Verdict};
+use crate::service::{Judged, Peer, Service, Verdict};
 use crate::session::persistence;
 
 /// Where a client's bytes stand.
@@ -137,11 +137,12 @@ impl Intake {
 
     fn on_request(&mut self, head: &[u8], request: &Request<'_>, now: Nanos, service: &Service, host: &str) -> Step {
         let (key, decision) = match service.judge_forwarded(request, &mut self.peer, now) {
-            Verdict::Decided(key, decision @ Decision::Allow { .. }) => (key, decision),
+            Verdict::Decided(Judged { key, decision: decision @ Decision::Allow { .. }, .. }) => (key, decision),
             verdict => return self.answer(Why::Judged(verdict), request, service.limits()),
         };
+        let trusted = self.address.is_some_and(|address| service.trusts(address));
         let mut onward_head = Vec::with_capacity(head.len() + ADDED);
-        if let Err(why) = onward(head, request, &Onward { peer: self.address, host }, &mut onward_head) {
+        if let Err(why) = onward(head, request, &Onward { peer: self.address, trusted, host }, &mut onward_head) {
             return self.answer(Why::NotForwarded(why), request, service.limits());
         }
         let exchange = Rc::<Exchange>::default();

@@ -1,8 +1,11 @@
-//! When a connection ends, as far as it ends by agreement.
+//! When a connection ends: by agreement, or because the peer gave up.
 
+use tollgate_limiter::Nanos;
+
+use super::{Begun, Next, Session, Stage, content::After};
 use crate::{
     http::{
-        CloseReason, Request,
+        CloseReason, Reject, Request,
         body::Body,
         chunked::Passed,
         response::Persistence,
@@ -39,5 +42,27 @@ pub(super) fn another_follows(body: Option<Body>, rest: &[u8], service: &Service
             Scanned::NeedMore => return false,
             Scanned::Head(_) | Scanned::Reject(_) => return true,
         }
+    }
+}
+
+impl Session {
+    /// Ends a connection whose peer will not complete what it began, with an answer if one is owed.
+    pub(super) fn give_up(&mut self, reject: Reject, idle: CloseReason, service: &Service, out: &mut Vec<u8>) -> Next {
+        let (owed, reason) = match (self.stage, self.begun) {
+            (Stage::Preamble, _) | (Stage::Head(_), Begun::Nothing) => (None, idle),
+            (Stage::Head(_), Begun::Head { head_only }) => (Some(head_only), CloseReason::Rejected(reject)),
+            (Stage::Content { after, .. }, _) => match after {
+                After::Answer(held) => (Some(held.head_only), CloseReason::Rejected(reject)),
+                After::Decide(_) => (Some(false), CloseReason::Rejected(reject)),
+                After::NextRequest => (None, CloseReason::Rejected(reject)),
+            },
+            (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),
+            (Stage::Closed(reason), _) => (None, reason),
+        };
+        if let Some(head_only) = owed {
+            service.reject(out, reject, head_only);
+        }
+        self.stage = Stage::Closed(reason);
+        Next::Close(reason)
     }
 }

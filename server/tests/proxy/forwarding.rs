@@ -33,7 +33,8 @@ fn an_allowed_request_is_answered_by_the_upstream_and_a_denied_one_never_reaches
 fn the_upstream_sees_the_request_without_what_was_for_the_gate_and_with_where_it_came_from() {
     on_both_engines(|engine| {
         let upstream = Upstream::answering(ok(""));
-        let server = gate(engine, upstream.address);
+        let args = format!("--upstream {} --trusted-proxies 192.0.2.0/24", upstream.address);
+        let server = Launch::new(engine).args(&args).start();
         let mut peer = server.connect();
         let sent = "DELETE /cart/7?clientId=7&x=%20 HTTP/1.1\r\nHost: shop.example:8080\r\nConnection: x-secret, Keep-Alive\r\n\
             X-Secret: 1\r\nKeep-Alive: 5\r\nTE: trailers\r\nTrailer: X-T\r\nProxy-Connection: keep-alive\r\n\
@@ -45,6 +46,12 @@ fn the_upstream_sees_the_request_without_what_was_for_the_gate_and_with_where_it
             X-Forwarded-For: 192.0.2.1, 192.0.2.2, 127.0.0.1\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: shop.example:8080\r\n\
             Forwarded: for=192.0.2.1, for=127.0.0.1;host=\"shop.example:8080\";proto=http\r\nVia: 1.1 tollgate\r\n\r\n";
         assert_eq!(seen.head, expected);
+        // This test's address is trusted unless said otherwise.
+        let trusting = gate(engine, upstream.address);
+        ask(&mut trusting.connect(), sent);
+        let expected = expected
+            .replace("-Proto: http\r\nX-Forwarded-Host: shop.example:8080", "-Proto: https\r\nX-Forwarded-Host: evil");
+        assert_eq!(upstream.seen().head, expected);
     });
 }
 

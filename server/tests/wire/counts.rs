@@ -1,6 +1,7 @@
 //! Our load client and our gate count the same requests, each by itself.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 
 use rustix::process::Signal;
 use tollgate_client::engine::{self, EngineSettings};
@@ -15,6 +16,11 @@ fn plan(target: SocketAddr, schedule: Schedule, stop: Stop) -> Plan {
         .expect("a possible plan")
 }
 
+/// So many, and at least one.
+fn some(count: u32) -> NonZeroU32 {
+    NonZeroU32::new(count).expect("at least one")
+}
+
 fn run(plan: &Plan, settings: &EngineSettings) -> Run {
     engine::run(plan, settings, &Control::default(), |_| {}).expect("threads")
 }
@@ -23,10 +29,10 @@ fn run(plan: &Plan, settings: &EngineSettings) -> Run {
 fn the_client_and_the_gate_count_the_same_answers() {
     on_both_engines(|engine| {
         let server = Launch::new(engine).cores("auto").args("--limit 5/1s").start();
-        let to_server = EngineSettings { connections: 6, threads: 2, ..EngineSettings::to(server.address) };
+        let to_server = EngineSettings { connections: some(6), threads: some(2), ..EngineSettings::to(server.address) };
 
         let few = Stop { after: None, requests: Some(3_000) };
-        let pipelined = EngineSettings { pipeline: 5, ..to_server.clone() };
+        let pipelined = EngineSettings { pipeline: some(5), ..to_server.clone() };
         let closed = run(&plan(server.address, Schedule::Closed, few), &pipelined);
 
         let span = Some(Nanos::from_millis(400));

@@ -4,10 +4,13 @@
 //! |---|---|
 //! | `answers` | what is answered: statuses, fields, who counts as one client |
 //! | `counts` | how many requests were answered how: the gate's count and our load client's |
+//! | `decide` | decisions for proxies and programs |
+//! | `decide_proxies` | nginx, HAProxy and Caddy ask for decisions, with the files of `examples/` |
 //! | `limits` | who is let through: stacked quotas, algorithms, lists, bans, full tables, several cores |
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
+//! | `proxied` | the PROXY protocol |
 //! | `overload` | more work than a core can do, and how it is shared |
 //! | `exhaustion` | descriptors, memory, connections: what happens when they run out |
 //! | `drain` | signals: nothing that was read goes unanswered |
@@ -40,6 +43,8 @@
 
 mod answers;
 mod counts;
+mod decide;
+mod decide_proxies;
 mod drain;
 mod exhaustion;
 mod hostile;
@@ -48,5 +53,6 @@ mod overload;
 mod pipelining;
 mod protocol;
 mod protocol_cases;
+mod proxied;
 mod start_up;
 mod support;

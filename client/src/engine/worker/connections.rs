@@ -85,12 +85,12 @@ impl<O: Observer> Worker<'_, O> {
 
     pub(super) fn has_room(&self, index: usize) -> bool {
         let State::Open(open) = &self.connections[index] else { return false };
-        open.in_flight.len() < self.settings.pipeline as usize && !self.is_used_up(open)
+        open.in_flight.len() < self.settings.pipeline.get() as usize && !self.is_used_up(open)
     }
 
     /// Whether it has carried as many requests as it may.
     fn is_used_up(&self, open: &Open) -> bool {
-        self.settings.requests_per_connection.is_some_and(|limit| open.requests >= limit)
+        self.settings.requests_per_connection.is_some_and(|limit| open.requests >= limit.get())
     }
 
     /// The next open connection that has room.
@@ -126,7 +126,7 @@ impl<O: Observer> Worker<'_, O> {
             }
             self.to_connect.pop_front();
             if let Some(rate) = self.settings.connection_rate {
-                let interval = Nanos::new((f64::from(self.settings.threads) * 1e9 / rate) as u64);
+                let interval = Nanos::new(u64::from(self.settings.workers()) * 1_000_000_000 / u64::from(rate.get()));
                 self.next_connect = self.next_connect.max(now - interval) + interval;
             }
             self.publisher.record().connections.attempted += 1;
@@ -151,7 +151,7 @@ impl<O: Observer> Worker<'_, O> {
             Ok(false) => {}
             Ok(true) => {
                 let State::Connecting { stream, .. } = std::mem::replace(state, State::Closed) else { return };
-                *state = State::Open(Open::new(stream, self.settings.pipeline));
+                *state = State::Open(Open::new(stream, self.settings.pipeline.get()));
                 self.connecting -= 1;
                 self.publisher.record().connections.established += 1;
                 self.open += 1;

@@ -5,7 +5,6 @@ use super::super::{Exchange, Observer};
 use super::Worker;
 use crate::plan::{Due, Planned};
 use crate::record::{MAX_SAMPLE, SAMPLED};
-use crate::summary::Served;
 use crate::{Nanos, Outcome};
 
 impl<O: Observer> Worker<'_, O> {
@@ -52,7 +51,7 @@ impl<O: Observer> Worker<'_, O> {
             return false;
         }
         let planned = self.take();
-        let index = planned.id as usize / self.settings.threads as usize % self.connections.len();
+        let index = planned.id as usize / self.settings.workers() as usize % self.connections.len();
         self.waiting[index].push_back(planned);
         self.waiting_count += 1;
         if self.has_room(index) {
@@ -138,9 +137,7 @@ impl<O: Observer> Worker<'_, O> {
         if is_sampled(request.n) && record.sample.len() < MAX_SAMPLE {
             record.sample.push(request.id);
         }
-        if let Some(served) = self.served.get_mut(request.id as usize) {
-            *served += Served::one(outcome);
-        }
+        self.tally.count(request.id, outcome);
         self.ended(index, request, outcome, Some(status), done);
     }
 
@@ -225,7 +222,7 @@ impl<O: Observer> Worker<'_, O> {
     pub(super) fn backlog(&mut self, now: Nanos) -> u64 {
         let due = match self.share.due() {
             Due::At(due) if self.stage == super::Stage::Running && due < now => {
-                self.plan.due_between(due, now) / f64::from(self.settings.threads)
+                self.plan.due_between(due, now) / f64::from(self.settings.workers())
             }
             _ => 0.0,
         };
@@ -235,7 +232,7 @@ impl<O: Observer> Worker<'_, O> {
     }
 
     fn capacity(&self) -> u64 {
-        self.connections.len() as u64 * u64::from(self.settings.pipeline)
+        self.connections.len() as u64 * u64::from(self.settings.pipeline.get())
     }
 }
 

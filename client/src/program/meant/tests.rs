@@ -33,7 +33,7 @@ fn a_run_ends_by_a_key_where_there_is_one_and_soon_where_there_is_none() {
 fn threads_leave_a_cpu_to_others_and_each_has_a_connection() {
     let threads = |line| {
         let meant = meant(line, true).unwrap();
-        meant.engine(([127, 0, 0, 1], 80).into()).threads
+        meant.engine(([127, 0, 0, 1], 80).into()).threads.get()
     };
     assert_eq!((threads(""), threads("-c 2"), threads("-t 7")), (3, 2, 7));
 }
@@ -124,6 +124,9 @@ fn the_engine_gets_what_was_typed() {
     let engine = meant(&format!("{line} -R 5"), true).unwrap().engine(([127, 0, 0, 1], 80).into());
     let secs = Nanos::from_secs;
     assert_eq!((engine.timeout, engine.deadline, engine.drain), (secs(1), Some(secs(2)), secs(3)));
-    assert_eq!((engine.connection_rate, engine.requests_per_connection, engine.pipeline), (Some(5e3), Some(7), 16));
+    assert_eq!(
+        [engine.connection_rate, engine.requests_per_connection, Some(engine.pipeline)],
+        [5_000, 7, 16].map(NonZeroU32::new)
+    );
     assert_eq!((engine.classes.allowed, engine.classes.denied), (vec![(200, 299)], vec![(403, 403)]));
 }

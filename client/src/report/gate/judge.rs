@@ -27,25 +27,25 @@ pub enum Judgement {
         /// What was measured, in the unit of the bound.
         value: f64,
     },
-    /// It can't be told.
-    NotJudged(Unjudged),
-}
-
-/// Why a gate can't be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unjudged {
+    /// There was nothing to judge it by, and the run fails by that too: a gate over what never happens would hold for ever.
+    Unmeasured(Unmeasured),
     /// The run was stopped before its end: what it would have become, nobody knows.
     Interrupted,
+}
+
+/// Why there was nothing to judge a gate by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmeasured {
+    /// There was nothing of the kind: no denial whose time could be too long.
+    Nothing,
     /// A closed loop has no schedule to be behind of.
     ClosedLoop,
-    /// There was nothing of the kind: no denial whose time could be too long.
-    NothingMeasured,
 }
 
 impl Judged {
     /// Whether the run fails by it.
     pub const fn is_broken(&self) -> bool {
-        matches!(self.judgement, Judgement::Broke { .. })
+        matches!(self.judgement, Judgement::Broke { .. } | Judgement::Unmeasured(_))
     }
 }
 
@@ -57,17 +57,16 @@ impl fmt::Display for Judged {
         match judgement {
             Judgement::Held { value } => write!(f, "--fail-if '{gate}' held: {metric} is {}{unit}", precise(*value)),
             Judgement::Broke { value } => write!(f, "--fail-if '{gate}' broke: {metric} is {}{unit}", precise(*value)),
-            Judgement::NotJudged(why) => write!(f, "--fail-if '{gate}' was not judged: {why}"),
+            Judgement::Unmeasured(Unmeasured::Nothing) => {
+                write!(f, "--fail-if '{gate}' broke: nothing was measured for {metric}")
+            }
+            Judgement::Unmeasured(Unmeasured::ClosedLoop) => write!(
+                f,
+                "--fail-if '{gate}' broke: nothing was measured for {metric}, a closed loop has no schedule (give -R, --stages or --think)"
+            ),
+            Judgement::Interrupted => {
+                write!(f, "--fail-if '{gate}' was not judged: the run was stopped before its end")
+            }
         }
-    }
-}
-
-impl fmt::Display for Unjudged {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Interrupted => "the run was stopped before its end",
-            Self::ClosedLoop => "a closed loop has no schedule (give a --rate)",
-            Self::NothingMeasured => "nothing of the kind was measured",
-        })
     }
 }

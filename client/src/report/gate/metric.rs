@@ -8,7 +8,7 @@ use std::fmt;
 use hdrhistogram::Histogram;
 
 use super::bound::Unit;
-use super::judge::Unjudged;
+use super::judge::Unmeasured;
 use crate::record::Times;
 use crate::report::fairness::Fairness;
 use crate::report::outcome_key;
@@ -139,17 +139,17 @@ impl Metric {
     }
 
     /// Its value: in nanoseconds, parts of 1, events per second, or ones; a count as a part of the planned requests if `unit` asks for that.
-    pub(super) fn value(self, unit: Unit, summary: &Summary, fairness: Option<&Fairness>) -> Result<f64, Unjudged> {
+    pub(super) fn value(self, unit: Unit, summary: &Summary, fairness: Option<&Fairness>) -> Result<f64, Unmeasured> {
         let total = &summary.total;
         let ledger = &total.ledger;
         let count = match self {
             Self::Time { of, clock, point } => return point.of(&of.times(summary, clock)),
-            Self::Lateness(_) if summary.offered_rate.is_none() => return Err(Unjudged::ClosedLoop),
+            Self::Lateness(_) if summary.offered_rate.is_none() => return Err(Unmeasured::ClosedLoop),
             Self::Lateness(point) => return point.of(&total.lateness),
-            Self::RateRatio if summary.offered_rate.is_none() => return Err(Unjudged::ClosedLoop),
-            Self::RateRatio => return rate_ratio(summary).ok_or(Unjudged::NothingMeasured),
-            Self::Jain => return fairness.map(|fairness| fairness.jain).ok_or(Unjudged::NothingMeasured),
-            Self::Rate if summary.duration.as_u64() == 0 => return Err(Unjudged::NothingMeasured),
+            Self::RateRatio if summary.offered_rate.is_none() => return Err(Unmeasured::ClosedLoop),
+            Self::RateRatio => return rate_ratio(summary).ok_or(Unmeasured::Nothing),
+            Self::Jain => return fairness.map(|fairness| fairness.jain).ok_or(Unmeasured::Nothing),
+            Self::Rate if summary.duration.as_u64() == 0 => return Err(Unmeasured::Nothing),
             Self::Rate => return Ok(ledger.answers() as f64 / summary.duration.as_secs_f64()),
             Self::Planned => ledger.planned,
             Self::Requests => ledger.sent,
@@ -158,7 +158,7 @@ impl Metric {
             Self::Ended(outcome) => ledger.count(outcome),
         };
         match unit {
-            Unit::Percent if ledger.planned == 0 => Err(Unjudged::NothingMeasured),
+            Unit::Percent if ledger.planned == 0 => Err(Unmeasured::Nothing),
             Unit::Percent => Ok(count as f64 / ledger.planned as f64),
             _ => Ok(count as f64),
         }
@@ -211,9 +211,9 @@ impl Point {
         name == own || name == own.replace('.', "")
     }
 
-    fn of(self, times: &Histogram<u64>) -> Result<f64, Unjudged> {
+    fn of(self, times: &Histogram<u64>) -> Result<f64, Unmeasured> {
         if times.is_empty() {
-            return Err(Unjudged::NothingMeasured);
+            return Err(Unmeasured::Nothing);
         }
         Ok(match self {
             Self::Mean => times.mean(),

@@ -7,7 +7,8 @@
 //! ```
 //!
 //! The expression says when the run *fails*, not what is hoped for: `allowed<100` fails a run that allowed 99. A name that nobody knows is
-//! refused before the run starts. (k6 takes any name for a metric that will perhaps come, and a misspelt threshold then never fails.)
+//! refused before the run starts, and a gate for which nothing was measured (`denied.p99` when nobody was denied) breaks: silence is no proof.
+//! (k6 takes any name for a metric that will perhaps come, and a threshold that is misspelt or never fed then never fails.)
 
 mod bound;
 mod judge;
@@ -17,7 +18,7 @@ use std::fmt;
 use std::str::FromStr;
 
 pub use bound::{Bound, Unit};
-pub use judge::{Judged, Judgement, Unjudged};
+pub use judge::{Judged, Judgement, Unmeasured};
 pub use metric::{Class, Metric, Point, Timer};
 
 use super::fairness::Fairness;
@@ -80,10 +81,10 @@ impl Gate {
     /// Judges a finished run.
     pub fn judge(self, summary: &Summary, fairness: Option<&Fairness>) -> Judged {
         let judgement = if summary.interrupted {
-            Judgement::NotJudged(Unjudged::Interrupted)
+            Judgement::Interrupted
         } else {
             match self.metric.value(self.bound.unit(), summary, fairness) {
-                Err(why) => Judgement::NotJudged(why),
+                Err(why) => Judgement::Unmeasured(why),
                 Ok(value) => {
                     let value = self.bound.in_its_unit(value);
                     let breaks = self.comparison.holds(value, self.bound.number());

@@ -50,21 +50,34 @@ fn a_share_that_equals_its_bound_does_not_exceed_it() {
 }
 
 #[test]
-fn what_cannot_be_told_is_not_judged_and_says_why() {
+fn an_interrupted_run_is_not_judged() {
     let interrupted = Summary { interrupted: true, ..healthy() };
+    for text in ["p99>1us", "other.p99>1us"] {
+        let judged = text.parse::<Gate>().unwrap().judge(&interrupted, None);
+        assert_eq!(
+            judged.to_string(),
+            format!("--fail-if '{text}' was not judged: the run was stopped before its end")
+        );
+        assert!(!judged.is_broken(), "{text}");
+    }
+}
+
+#[test]
+fn a_gate_for_which_nothing_was_measured_is_broken_and_says_so() {
     let closed = Summary { offered_rate: None, ..healthy() };
     let at_once = Summary { duration: Nanos::ZERO, clients: Vec::new(), ..healthy() };
     let cases = [
-        ("p99>1us", &interrupted, "the run was stopped before its end"),
-        ("rate_ratio<0.99", &closed, "a closed loop has no schedule (give a --rate)"),
-        ("lateness.p99>1us", &closed, "a closed loop has no schedule (give a --rate)"),
-        ("other.p99>1us", &closed, "nothing of the kind was measured"),
-        ("jain<0.9", &at_once, "nothing of the kind was measured"),
-        ("rate<1", &at_once, "nothing of the kind was measured"),
-        ("rate_ratio<1", &at_once, "nothing of the kind was measured"),
+        ("rate_ratio<0.99", &closed, "rate_ratio, a closed loop has no schedule (give -R, --stages or --think)"),
+        ("lateness.p99>1us", &closed, "lateness.p99, a closed loop has no schedule (give -R, --stages or --think)"),
+        ("other.p99>1us", &closed, "other.p99"),
+        ("jain<0.9", &at_once, "jain"),
+        ("rate<1", &at_once, "rate"),
+        ("rate_ratio<1", &at_once, "rate_ratio"),
     ];
-    for (text, summary, why) in cases {
-        assert_eq!(judged(text, summary), format!("--fail-if '{text}' was not judged: {why}"));
+    for (text, summary, what) in cases {
+        let judged = text.parse::<Gate>().unwrap().judge(summary, Fairness::of(&summary.clients).as_ref());
+        assert_eq!(judged.to_string(), format!("--fail-if '{text}' broke: nothing was measured for {what}"));
+        assert!(judged.is_broken(), "{text}");
     }
 }
 

@@ -222,7 +222,8 @@ fn gate(judged: &Judged) -> Value {
     let (result, value) = match judged.judgement {
         Judgement::Held { value } => ("held", Some(value)),
         Judgement::Broke { value } => ("broke", Some(value)),
-        Judgement::NotJudged(_) => ("not_judged", None),
+        Judgement::Unmeasured(_) => ("broke", None),
+        Judgement::Interrupted => ("not_judged", None),
     };
     json!({ "expression": judged.gate.to_string(), "result": result, "value": value, "text": judged.to_string() })
 }

@@ -130,7 +130,9 @@ impl Report<'_> {
     }
 
     fn fairness_of_clients(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Some(fairness) = &self.fairness else { return Ok(()) };
+        let Some(fairness) = &self.fairness else {
+            return if self.summary.clients.is_empty() { f.write_str(NOT_COUNTED) } else { Ok(()) };
+        };
         writeln!(f, "\nFairness among {} clients that were answered", count(fairness.asked))?;
         amount(f, "Jain's index", &format!("{:.4}", fairness.jain), "1 is even")?;
         let (least, median, most) = (count(fairness.least), count(fairness.median), count(fairness.most));
@@ -237,6 +239,11 @@ fn wrapped(f: &mut Formatter<'_>, sentence: &str) -> fmt::Result {
     writeln!(f, "{line}")
 }
 
+const NOT_COUNTED: &str = "
+Fairness
+  not counted: clients are, if 16M at most and at most 32 bytes for each on all threads together;
+  lower their number or -t, or add --affinity sticky
+";
 /// Columns: what a terminal beside an editor has.
 const WIDTH: usize = 100;
 

@@ -36,6 +36,17 @@ fn a_run_without_any_request_can_be_told() {
     assert!(!text.contains("NaN") && !text.contains("inf\n"), "{text}");
 }
 
+#[test]
+fn clients_that_were_too_many_to_count_are_said_to_be() {
+    let text = Report::new(&Summary { clients: Vec::new(), ..healthy() }, &[]).to_string();
+    assert!(
+        text.contains("\nFairness\n  not counted: clients are, if 16M at most ")
+            && text.contains("add --affinity sticky\n\nConnections"),
+        "{text}"
+    );
+    assert!(!Report::new(&healthy(), &[]).to_string().contains("not counted"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(32))]
     #[test]

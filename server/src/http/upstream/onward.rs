@@ -13,6 +13,8 @@ use super::fields::{Nominated, TooManyOptions, push};
 pub struct Onward<'a> {
     /// Whom the request came from.
     pub peer: Option<IpAddr>,
+    /// Whether the peer may say what it was asked for, and how.
+    pub trusted: bool,
     /// The Host of a request that has none (HTTP/1.0).
     pub host: &'a str,
 }
@@ -58,7 +60,7 @@ pub fn onward(head: &[u8], request: &Request<'_>, to: &Onward<'_>, out: &mut Vec
         .iter()
         .filter(|field| !is_ours(field.name) && !nominated.ends_here(field))
         .for_each(|field| push(out, field));
-    push_origin(out, fields, to.peer, host);
+    push_origin(out, fields, to, host);
     out.extend_from_slice(if request.http10 { b"Via: 1.0 tollgate\r\n" } else { super::reader::VIA });
     match request.framing {
         Framing::Length(length) => push_length(out, length),
@@ -119,16 +121,23 @@ fn push_length(out: &mut Vec<u8>, length: u64) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Where the request comes from: the peer is appended to the lists of hops, and what it asked us for is ours to say. Reading these lists from
+/// Where the request comes from: the peer is appended to the lists of hops, and what it asked us for is ours to say, unless we trust
+/// it to have been asked otherwise. Reading these lists from
 /// the right, an upstream that trusts us finds out whom to believe.
-fn push_origin(out: &mut Vec<u8>, fields: &[Header<'_>], peer: Option<IpAddr>, host: &[u8]) {
-    let Some(peer) = peer else { return };
+fn push_origin(out: &mut Vec<u8>, fields: &[Header<'_>], to: &Onward<'_>, host: &[u8]) {
+    let Some(peer) = to.peer else { return };
+    let told = |name: &str, otherwise| {
+        let mut lines = fields.iter().filter(|field| to.trusted && field.name.eq_ignore_ascii_case(name));
+        lines.next().map_or(otherwise, |field| field.value)
+    };
     let mut address = String::with_capacity(48);
     let _ = write!(address, "{peer}");
     push_list(out, "X-Forwarded-For", fields);
     out.extend_from_slice(address.as_bytes());
-    out.extend_from_slice(b"\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Host: ");
-    out.extend_from_slice(host);
+    out.extend_from_slice(b"\r\nX-Forwarded-Proto: ");
+    out.extend_from_slice(told("X-Forwarded-Proto", b"http"));
+    out.extend_from_slice(b"\r\nX-Forwarded-Host: ");
+    out.extend_from_slice(told("X-Forwarded-Host", host));
     out.extend_from_slice(b"\r\n");
     push_list(out, "Forwarded", fields);
     let (open, close): (&[u8], &[u8]) = if peer.is_ipv6() { (b"for=\"[", b"]\"") } else { (b"for=", b"") };

@@ -220,7 +220,7 @@ fn one_hundred_continue_is_sent_when_content_is_wanted_and_not_yet_there() {
         let got = give(&mut session, &service, head.as_bytes(), Nanos::ZERO);
         assert_eq!((got.statuses(), got.next), (vec![100], Next::Read), "{expectation:?}");
         let got = give(&mut session, &service, b"hel", Nanos::ZERO);
-        assert_eq!(got.statuses(), [], "only once");
+        assert!(got.statuses().is_empty(), "only once");
         let got = give(&mut session, &service, format!("lo{NEXT}").as_bytes(), Nanos::ZERO);
         assert_eq!(got.statuses(), [200, 404]);
     }

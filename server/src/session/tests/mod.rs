@@ -1,11 +1,15 @@
 //! A session is tested as a peer sees it: bytes go in, answers come out and are read by a small reader of their own. One file per subject.
 
 mod answers;
+mod batch;
 mod bodies;
+mod check;
 mod heads;
+mod identity;
 mod leaky;
 mod persistence;
 mod pipeline;
+mod preamble;
 mod splits;
 
 use std::sync::Arc;
@@ -85,9 +89,12 @@ pub(super) fn open_service() -> Service {
     service("1000000/1s")
 }
 
+/// A peer that is trusted unless something else is said.
+pub(super) const LOCALHOST: std::net::IpAddr = std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
 /// A new session is given `input` at once.
 pub(super) fn ask(service: &Service, input: impl AsRef<[u8]>) -> Got {
-    give(&mut Session::new(None), service, input.as_ref(), Nanos::ZERO)
+    give(&mut Session::new(Some(LOCALHOST)), service, input.as_ref(), Nanos::ZERO)
 }
 
 /// `session` is given `input` at once.

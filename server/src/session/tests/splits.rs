@@ -13,6 +13,8 @@ fn request() -> impl Strategy<Value = String> {
     let target = prop_oneof![
         6 => "/\\?clientId=[ab]",
         1 => "/\\?clientId=%4[0-9a-g]",
+        1 => "/check(|/nginx|/envoy|/forward|/haproxy)\\?clientId=[ab](|&cost=[023x]|&peek=1)",
+        1 => Just("/v1/decide".to_owned()),
         1 => select(vec!["/", "/x", "*", "http://h/?clientId=a", "h:80", "http://", "/?a#b"]).prop_map(str::to_owned),
     ];
     let version = prop_oneof![8 => Just("1.1"), 2 => Just("1.0"), 1 => select(vec!["1.3", "2.0", "1", "1.11"])];
@@ -28,7 +30,7 @@ fn request() -> impl Strategy<Value = String> {
 fn field() -> impl Strategy<Value = String> {
     prop_oneof![
         6 => select(vec![
-            "Accept: */*\r\n", "X-Client: a\r\n", "x-client:b\r\n", "Connection: keep-alive\r\n", "A:\r\n",
+            "Accept: */*\r\n", "Content-Type: application/json\r\n", "X-Original-URI: /?clientId=a\r\n", "X-Client: a\r\n", "x-client:b\r\n", "Connection: keep-alive\r\n", "A:\r\n",
         ]),
         2 => select(vec![
             "Connection: close\r\n", "Expect: 100-continue\r\n", "Expect: x\r\n", "Connection: a,,CLOSE\r\n",
@@ -59,7 +61,7 @@ fn body() -> impl Strategy<Value = (String, String)> {
     ]);
     prop_oneof![
         6 => Just((String::new(), String::new())),
-        2 => "[a-z]{0,60}".prop_map(|content| (format!("Content-Length: {}\r\n", content.len()), content)),
+        2 => "[a-z]{0,60}|\\{\"requests\": \\[\\{\"id\": \"[ab]?\"\\}\\]\\}".prop_map(|content| (format!("Content-Length: {}\r\n", content.len()), content)),
         2 => (vec(chunk, 0..4), last)
             .prop_map(|(chunks, last)| ("Transfer-Encoding: chunked\r\n".to_owned(), chunks.concat() + last)),
         1 => select(vec!["Content-Length: x\r\n", "Content-Length: 3, 3\r\n", "Content-Length: 2000000\r\n"])

@@ -76,7 +76,7 @@ impl Answer {
         assert!(date.len() == 29 && date.ends_with(" GMT") && &date[3..5] == ", ", "{date:?}");
         assert!(!date.contains("1970"), "the date was never set");
         assert_eq!(self.status == 405, self.field("Allow").is_some(), "Allow belongs to 405: {self:?}");
-        let denied = matches!(self.status, 429 | 503);
+        let denied = matches!(self.status, 429 | 503) || self.field("X-Tollgate-Reason") == Some("quota");
         assert_eq!(denied, self.field("Retry-After").is_some(), "Retry-After belongs to denials: {self:?}");
     }
 }

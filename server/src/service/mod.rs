@@ -2,6 +2,7 @@
 //!
 //! | request | verdict |
 //! |---|---|
+//! | a path of [`Route`], if decisions are on | see there |
 //! | a method that is no method of HTTP's, or CONNECT | 501 |
 //! | an expectation other than `100-continue` | 417 |
 //! | a path other than `/` | 404 |
@@ -9,21 +10,28 @@
 //! | no acceptable client id | 400, and no quota is touched |
 //! | all others | what the limiter decides |
 
+mod batch;
+mod check;
+mod refusal;
+
 use std::{cell::Cell, net::IpAddr, sync::Arc};
 
 use tollgate_limiter::{Decision, Key, Limiter, Nanos};
 
 pub use crate::http::limited::LimitedStatus;
 use crate::{
+    decide::{Profile, Route},
     http::{
         Limits, Reject, Request,
         request::Expect,
         request_line::{Method, Target},
-        response::{Answers, Persistence, Plain},
+        response::{Answers, Persistence},
     },
-    identity::{ClientIdSource, IdError, with_peer_id, with_request_id},
+    identity::{ClientIdSource, IdError, Trusted, client_address, with_peer_id, with_request_id},
     tally::Tally,
 };
+use refusal::IdErrorTexts;
+pub(crate) use refusal::{Refusal, Unclear};
 
 /// What a service needs to know.
 #[derive(Clone, Debug)]
@@ -34,6 +42,12 @@ pub struct ServiceSettings {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit-Policy` and `RateLimit`.
     pub ratelimit_headers: bool,
+    /// Whether proxies are told decisions, below `/check`.
+    pub decide: bool,
+    /// Who is believed about whom it asks for, and may ask for decisions.
+    pub trusted: Trusted,
+    /// Whether every connection comes from a proxy that first says who connected to it.
+    pub proxied: bool,
     /// How much of a request is read.
     pub limits: Limits,
 }
@@ -44,6 +58,9 @@ impl Default for ServiceSettings {
             client_id: ClientIdSource::default(),
             limited_status: LimitedStatus::default(),
             ratelimit_headers: true,
+            decide: false,
+            trusted: Trusted::default(),
+            proxied: false,
             limits: Limits::default(),
         }
     }
@@ -54,6 +71,10 @@ impl Default for ServiceSettings {
 pub struct Service {
     limiter: Arc<Limiter>,
     client_id: ClientIdSource,
+    limited_status: LimitedStatus,
+    decides: bool,
+    trusted: Trusted,
+    proxied: bool,
     limits: Limits,
     answers: Answers,
     id_errors: IdErrorTexts,
@@ -65,24 +86,26 @@ pub struct Service {
 pub(crate) enum Peer {
     Unknown,
     Address(IpAddr),
-    Key(Key),
+    Client { key: Key, trusted: bool },
 }
 
 /// What a request comes to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verdict {
-    Decided(Key, Decision),
+    Decided(Judged),
     Refused(Refusal),
+    /// What is asked for stands in the content, of which at most so many bytes are read.
+    Read {
+        most_bytes: u64,
+    },
 }
 
-/// A request that is well-formed and not for the limiter. The connection goes on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    Method,
-    Expectation,
-    Path,
-    MethodHere,
-    Id(IdError),
+/// A decision, and how to tell it: to a client, or to a proxy.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Judged {
+    pub key: Key,
+    pub decision: Decision,
+    pub teller: Option<Profile>,
 }
 
 impl Service {
@@ -90,6 +113,10 @@ impl Service {
     pub fn new(limiter: Arc<Limiter>, settings: ServiceSettings) -> Service {
         Service {
             limiter,
+            limited_status: settings.limited_status,
+            decides: settings.decide,
+            trusted: settings.trusted,
+            proxied: settings.proxied,
             limits: settings.limits,
             answers: Answers::new(settings.limited_status, settings.ratelimit_headers),
             id_errors: IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes),
@@ -112,7 +139,17 @@ impl Service {
 
     /// Whether sessions must be told the address of their peer.
     pub fn needs_peer(&self) -> bool {
-        self.client_id == ClientIdSource::PeerIp
+        self.client_id.is_address() || self.decides || self.proxied
+    }
+
+    /// Whether every connection comes from a proxy that first says who connected to it.
+    pub(crate) fn is_proxied(&self) -> bool {
+        self.proxied
+    }
+
+    /// Whether this address may speak for others.
+    pub(crate) fn trusts(&self, address: IpAddr) -> bool {
+        self.trusted.contains(address)
     }
 
     /// Sets what `Date` says; to be called before the first request, and then when the second changes.
@@ -129,29 +166,29 @@ impl Service {
     pub(crate) fn client_field(&self) -> Option<&str> {
         match &self.client_id {
             ClientIdSource::Header(name) => Some(name),
-            ClientIdSource::Query(_) | ClientIdSource::PeerIp => None,
+            _ => None,
         }
     }
 
     /// What `request` comes to at `now`. This is where quota is charged.
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        self.verdict(self.admit(request, peer), now)
+        match self.admit(request, peer) {
+            Ok(key) => self.charge(key, now),
+            Err(refusal) => match self.route(request) {
+                Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
+                Some(Route::Check(profile)) => self.check(request, profile, peer, now),
+                Some(Route::Batch) => self.expect_batch(request),
+                None => self.refuse(refusal),
+            },
+        }
     }
 
     #[inline]
-    fn verdict(&self, key: Result<Key, Refusal>, now: Nanos) -> Verdict {
-        match key {
-            Ok(key) => {
-                let decision = self.limiter.decide(key, now);
-                self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
-                Verdict::Decided(key, decision)
-            }
-            Err(refusal) => {
-                self.count(|tally| tally.rejected += 1);
-                Verdict::Refused(refusal)
-            }
-        }
+    fn charge(&self, key: Key, now: Nanos) -> Verdict {
+        let decision = self.limiter.decide(key, now);
+        self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
+        Verdict::Decided(Judged { key, decision, teller: None })
     }
 
     /// The same for a request that an upstream is to answer: every path, and every method but CONNECT.
@@ -161,7 +198,10 @@ impl Service {
             (Method::Connect, _) => Err(Refusal::Method),
             _ => self.key(request, peer),
         };
-        self.verdict(key, now)
+        match key {
+            Ok(key) => self.charge(key, now),
+            Err(refusal) => self.refuse(refusal),
+        }
     }
 
     /// Counts a request that was let through and then shed.
@@ -180,6 +220,23 @@ impl Service {
     /// Appends what an allowed client may know of its quota.
     pub(crate) fn limit_fields(&self, out: &mut Vec<u8>, key: Key, decision: Decision) {
         self.answers.allowed_fields(out, decision, self.limiter.quotas(key));
+    }
+
+    fn may_ask(&self, peer: &Peer) -> bool {
+        match *peer {
+            Peer::Unknown => false,
+            Peer::Address(address) => self.trusts(address),
+            Peer::Client { trusted, .. } => trusted,
+        }
+    }
+
+    fn route(&self, request: &Request<'_>) -> Option<Route> {
+        if self.decides { Route::of(request.target.path()) } else { None }
+    }
+
+    fn refuse(&self, refusal: Refusal) -> Verdict {
+        self.count(|tally| tally.rejected += 1);
+        Verdict::Refused(refusal)
     }
 
     /// Appends the answer to what is no request, or one that breaks a limit.
@@ -203,98 +260,39 @@ impl Service {
 
     #[inline]
     fn key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, Refusal> {
-        if self.client_id == ClientIdSource::PeerIp {
-            return self.peer_key(peer);
+        if self.client_id.is_address() {
+            return self.address_key(request, peer).map_err(Refusal::Id);
         }
-        with_request_id(&self.client_id, request, self.limits.id_bytes, |id| self.limiter.key(id)).map_err(Refusal::Id)
+        let query = request.target.query();
+        with_request_id(&self.client_id, request, query, self.limits.id_bytes, |id| self.limiter.key(id))
+            .map_err(Refusal::Id)
     }
 
-    fn peer_key(&self, peer: &mut Peer) -> Result<Key, Refusal> {
-        match *peer {
-            Peer::Key(key) => Ok(key),
-            Peer::Address(address) => {
-                let key = with_peer_id(address, |id| self.limiter.key(id));
-                *peer = Peer::Key(key);
-                Ok(key)
-            }
-            Peer::Unknown => Err(Refusal::Id(IdError::Missing)),
+    fn address_key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, IdError> {
+        let address = match *peer {
+            Peer::Client { key, .. } => return Ok(key),
+            Peer::Address(address) => address,
+            Peer::Unknown => return Err(IdError::Missing),
+        };
+        let client = client_address(&self.client_id, request, address, &self.trusted);
+        let key = with_peer_id(client, |id| self.limiter.key(id));
+        if self.client_id == ClientIdSource::PeerIp {
+            *peer = Peer::Client { key, trusted: self.trusts(address) };
         }
+        Ok(key)
     }
 
     /// Appends the answer to a decision.
     #[inline]
-    pub(crate) fn render_decided(
-        &self,
-        out: &mut Vec<u8>,
-        key: Key,
-        decision: Decision,
-        persistence: Persistence,
-        head_only: bool,
-    ) {
+    pub(crate) fn render_decided(&self, out: &mut Vec<u8>, judged: Judged, persistence: Persistence, head_only: bool) {
+        let Judged { key, decision, teller } = judged;
         let quotas = self.limiter.quotas(key);
-        self.answers.decided(out, decision, quotas, persistence, head_only);
-    }
-
-    /// Appends the answer to a refused request.
-    pub(crate) fn render_refused(
-        &self,
-        out: &mut Vec<u8>,
-        refusal: Refusal,
-        persistence: Persistence,
-        head_only: bool,
-    ) {
-        let (status, fields, body) = match refusal {
-            Refusal::Method => ("501 Not Implemented", "", "this method is not implemented: use GET or HEAD\n"),
-            Refusal::Expectation => (
-                "417 Expectation Failed",
-                "",
-                "this expectation cannot be met: leave out Expect, or expect 100-continue\n",
-            ),
-            Refusal::Path => ("404 Not Found", "", "nothing is here: ask for /\n"),
-            Refusal::MethodHere => {
-                ("405 Method Not Allowed", "Allow: GET, HEAD\r\n", "this method is not allowed here: use GET or HEAD\n")
+        match teller {
+            None => self.answers.decided(out, decision, quotas, persistence, head_only),
+            Some(profile) => {
+                let status = profile.status(decision, self.limited_status);
+                self.answers.check(out, status, decision, quotas, persistence);
             }
-            Refusal::Id(error) => ("400 Bad Request", "", self.id_errors.text(error)),
-        };
-        let answer = Plain { status, fields, body };
-        self.answers.plain(out, answer, persistence, head_only);
-    }
-}
-
-/// What to tell a client without an acceptable id; composed once, because it names the parameter or the field.
-#[derive(Debug)]
-struct IdErrorTexts {
-    missing: String,
-    empty: String,
-    too_long: String,
-    bad_escape: String,
-    repeated: String,
-}
-
-impl IdErrorTexts {
-    fn new(source: &ClientIdSource, id_bytes: usize) -> IdErrorTexts {
-        let id_bytes = id_bytes.min(Limits::MAX_ID_BYTES);
-        let (what, cure) = match source {
-            ClientIdSource::Query(name) => (format!("query parameter {name}"), format!("send /?{name}=ID")),
-            ClientIdSource::Header(name) => (format!("header field {name}"), format!("send `{name}: ID`")),
-            ClientIdSource::PeerIp => ("address of the peer".to_owned(), "connect over TCP".to_owned()),
-        };
-        IdErrorTexts {
-            missing: format!("the {what} is missing: {cure}\n"),
-            empty: format!("the {what} is empty: {cure}\n"),
-            too_long: format!("the {what} is too long: send at most {id_bytes} bytes\n"),
-            bad_escape: format!("the {what} has a % without two hex digits: send %25 for a percent sign\n"),
-            repeated: format!("the {what} is repeated: send it once\n"),
-        }
-    }
-
-    fn text(&self, error: IdError) -> &str {
-        match error {
-            IdError::Missing => &self.missing,
-            IdError::Empty => &self.empty,
-            IdError::TooLong => &self.too_long,
-            IdError::BadEscape => &self.bad_escape,
-            IdError::Repeated => &self.repeated,
         }
     }
 }

@@ -4,6 +4,8 @@
 //! numbers that differ between requests come last and are appended as digits. Nothing is formatted and nothing is allocated per request. All
 //! other answers are put together from constant parts.
 
+mod check;
+
 use std::cell::{Cell, RefCell};
 
 use tollgate_limiter::{Decision, Nanos, Quota};
@@ -15,6 +17,7 @@ use super::{
     decimal,
     ratelimit::RateLimitFields,
 };
+pub use check::reason;
 
 /// What becomes of the connection after an answer, and so what its Connection field says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +46,8 @@ impl Persistence {
 pub struct Plain<'a> {
     /// Code and phrase.
     pub status: &'static str,
+    /// What the body is.
+    pub kind: &'static str,
     /// Further field lines, each with its CRLF.
     pub fields: &'static str,
     /// What to say.
@@ -131,7 +136,9 @@ impl Answers {
             answer.status.as_bytes(),
             b"\r\nDate: ",
             &self.date.get(),
-            b"\r\nContent-Type: text/plain\r\nContent-Length: ",
+            b"\r\nContent-Type: ",
+            answer.kind.as_bytes(),
+            b"\r\nContent-Length: ",
         ] {
             out.extend_from_slice(part);
         }
@@ -147,7 +154,7 @@ impl Answers {
 
     /// Appends the answer to a request that was rejected; the connection closes.
     pub fn reject(&self, out: &mut Vec<u8>, reject: Reject, head_only: bool) {
-        let answer = Plain { status: reject.status(), fields: "", body: reject.explain() };
+        let answer = Plain { status: reject.status(), kind: "text/plain", fields: "", body: reject.explain() };
         let persistence = Persistence::Close(CloseReason::Rejected(reject));
         self.plain(out, answer, persistence, head_only);
     }

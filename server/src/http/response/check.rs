@@ -1,0 +1,66 @@
+//! Decisions told to a proxy. Whatever it copies to its own answer is there in each of them, or it would copy nothing.
+
+use tollgate_limiter::{Decision, DeniedBy, Quota};
+
+use super::{Answers, Persistence, delta_seconds};
+use crate::http::decimal;
+
+impl Answers {
+    /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`].
+    pub fn check(
+        &self,
+        out: &mut Vec<u8>,
+        status: &'static str,
+        decision: Decision,
+        quotas: &[Quota],
+        persistence: Persistence,
+    ) {
+        let told: &[u8] = if decision.is_allow() { b"allow" } else { b"deny" };
+        for part in [
+            b"HTTP/1.1 ",
+            status.as_bytes(),
+            b"\r\nDate: ",
+            &self.date.get(),
+            b"\r\nContent-Length: 0\r\nCache-Control: no-store\r\nX-Tollgate-Decision: ",
+            told,
+            b"\r\nX-Tollgate-Reason: ",
+            reason(decision).as_bytes(),
+            b"\r\n",
+            persistence.field(),
+        ] {
+            out.extend_from_slice(part);
+        }
+        match decision {
+            Decision::Allow { remaining, reset_after, quota_index, .. } => {
+                if let Some(fields) = &self.ratelimit {
+                    fields.borrow_mut().append_allowed(out, quotas, remaining, reset_after, quota_index);
+                }
+            }
+            Decision::Deny { retry_after, by } => {
+                let seconds = delta_seconds(retry_after);
+                out.extend_from_slice(b"Retry-After: ");
+                decimal::push(out, seconds);
+                out.extend_from_slice(b"\r\n");
+                if let Some(fields) = &self.ratelimit {
+                    fields.borrow_mut().append_denied(out, quotas, by, seconds);
+                }
+            }
+        }
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+/// One word for why, as it stands in `X-Tollgate-Reason`.
+pub fn reason(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Allow { .. } => "none",
+        Decision::Deny { by, .. } => match by {
+            DeniedBy::Quota(_) => "quota",
+            DeniedBy::Debt(_) => "debt",
+            DeniedBy::Full(_) => "full",
+            DeniedBy::Cost(_) => "cost",
+            DeniedBy::Ban => "ban",
+            DeniedBy::List => "list",
+        },
+    }
+}

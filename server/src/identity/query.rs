@@ -1,0 +1,49 @@
+//! The parameters of a query (RFC 3986, not a form: `+` stands for itself).
+
+use super::IdError;
+
+/// The value of the first parameter called `name`, still encoded.
+#[inline]
+pub(crate) fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Result<&'a [u8], IdError> {
+    for parameter in query.split(|&byte| byte == b'&') {
+        let (its_name, value) = match memchr::memchr(b'=', parameter) {
+            Some(at) => (&parameter[..at], &parameter[at + 1..]),
+            None => (parameter, &[][..]),
+        };
+        if its_name == name || (its_name.contains(&b'%') && decodes_to(its_name, name)) {
+            return Ok(value);
+        }
+    }
+    Err(IdError::Missing)
+}
+
+pub(super) fn decode<'a>(text: &[u8], buffer: &'a mut [u8]) -> Result<&'a [u8], IdError> {
+    let mut length = 0;
+    for byte in decoded(text) {
+        let byte = byte.ok_or(IdError::BadEscape)?;
+        *buffer.get_mut(length).ok_or(IdError::TooLong)? = byte;
+        length += 1;
+    }
+    Ok(&buffer[..length])
+}
+
+fn decodes_to(text: &[u8], name: &[u8]) -> bool {
+    decoded(text).eq(name.iter().map(|&byte| Some(byte)))
+}
+
+/// The bytes that `text` stands for, `None` for a `%` without two hex digits (RFC 3986 section 2.1).
+fn decoded(text: &[u8]) -> impl Iterator<Item = Option<u8>> {
+    let mut rest = text.iter();
+    std::iter::from_fn(move || match rest.next()? {
+        b'%' => {
+            let high = rest.next().and_then(|&digit| hex(digit));
+            let low = rest.next().and_then(|&digit| hex(digit));
+            Some(high.zip(low).map(|(high, low)| high << 4 | low))
+        }
+        &byte => Some(Some(byte)),
+    })
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    (digit as char).to_digit(16).map(|digit| digit as u8)
+}

@@ -1,0 +1,30 @@
+//! Everybody uses up the quota, reads the same `Retry-After`, and is back at the same moment.
+
+use tollgate_client::plan::{Arrival, Pick};
+
+use super::{Around, Scenario, Shape, Work, bursts, rule};
+use crate::trial::Load;
+
+pub(super) const HERD: Scenario = Scenario {
+    name: "herd",
+    about: "all clients use up their quota, and all come back at the reset",
+    beside: None,
+    work,
+    rule: rule::answered,
+};
+
+fn work(load: &Load, around: &Around<'_>) -> Work {
+    let each = around.limit + 1;
+    let clients = bursts::clients(load, around, each);
+    let cycle =
+        [bursts::stage(around, clients, each), bursts::pause(around.window.saturating_sub(bursts::burst(around)))];
+    let cycles = bursts::cycles(load, around.window) + 1;
+    let stages = (0..cycles.min(MOST_CYCLES)).flat_map(|_| cycle).collect();
+    Work {
+        shape: Shape::Stages(stages),
+        ..Work::plain(Load { clients, pick: Pick::RoundRobin, arrival: Arrival::Constant, ..load.clone() })
+    }
+}
+
+/// The plan of a soak must not be a list without end.
+const MOST_CYCLES: u64 = 1_000;

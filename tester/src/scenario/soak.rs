@@ -1,0 +1,19 @@
+//! Long and quiet: what leaks, leaks here.
+
+use tollgate_client::Nanos;
+
+use super::{Around, Scenario, Work, rule};
+use crate::trial::Load;
+
+pub(super) const SOAK: Scenario = Scenario {
+    name: "soak",
+    about: "a tenth of the rate, ten times as long",
+    beside: None,
+    work,
+    rule: rule::answered,
+};
+
+fn work(load: &Load, _: &Around<'_>) -> Work {
+    let duration = Nanos::new(load.duration.as_u64().saturating_mul(10));
+    Work::plain(Load { duration, rate: load.rate.div_ceil(10), ..load.clone() })
+}

@@ -1,0 +1,11 @@
+//! The load as it was drawn.
+
+use super::{Scenario, Work, rule};
+
+pub(super) const STEADY: Scenario = Scenario {
+    name: "steady",
+    about: "the drawn load, nothing else",
+    beside: None,
+    work: |load, _| Work::plain(load.clone()),
+    rule: rule::answered,
+};

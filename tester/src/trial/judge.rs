@@ -1,0 +1,38 @@
+//! What is wrong with what a trial has seen: what holds for every trial first, then the scenario's own rule.
+//!
+//! A violation and a ledger that doesn't balance aren't named here: the entry's own numbers tell.
+
+use tollgate_client::report::{Validity, Verdict};
+
+use super::{Seen, Trial};
+use crate::process::{Allowance, Fate, Growth, Vitals};
+use crate::summary::{Failure, Kind};
+
+/// All that is wrong. A rule is asked only if the load was the one that was planned, and the server was there to answer it.
+pub fn judge(trial: &Trial, seen: &Seen, baseline: Option<&Vitals>, allowance: &Allowance) -> Vec<Failure> {
+    let mut failures = ended(seen).map_or_else(|| grown(seen, baseline, allowance), |failure| vec![failure]);
+    let is_judged =
+        failures.is_empty() && Verdict::of(&seen.summary).validity() != Validity::Invalid && !seen.summary.interrupted;
+    if is_judged && let Err(broken) = (trial.scenario.rule)(seen) {
+        failures.push(Failure::new(Kind::Rule, broken.to_string()));
+    }
+    failures
+}
+
+fn ended(seen: &Seen) -> Option<Failure> {
+    let kind = match seen.fate {
+        Fate::Alive => return None,
+        Fate::Hung(_) => Kind::Hang,
+        Fate::Exited(_) | Fate::Killed { .. } | Fate::Gone => Kind::Crash,
+    };
+    Some(Failure { lines: seen.last_lines.clone(), ..Failure::new(kind, format!("the server {}", seen.fate)) })
+}
+
+/// Since the server was warm, unless it is another one now.
+fn grown(seen: &Seen, baseline: Option<&Vitals>, allowance: &Allowance) -> Vec<Failure> {
+    let Some((before, after)) = baseline.zip(seen.vitals.as_ref()).filter(|_| !seen.restarted) else {
+        return Vec::new();
+    };
+    let grown = Growth::between(before, after, allowance);
+    grown.into_iter().map(|growth| Failure::new(Kind::Growth, growth.to_string())).collect()
+}

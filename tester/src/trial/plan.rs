@@ -1,0 +1,84 @@
+//! From a trial's work to the plan that the engine carries out.
+
+use tollgate_client::Nanos;
+use tollgate_client::plan::{IdPlace, Plan, PlanError, PlanSettings, Profile, Rate, RequestSettings, Schedule, Stop};
+
+use super::Trial;
+use crate::scenario::{Shape, Work};
+
+/// Where requests go, and how they say whose they are.
+#[derive(Clone, Debug)]
+pub struct Target {
+    /// `http://HOST:PORT/PATH`.
+    pub url: String,
+    /// Where the id stands.
+    pub id: IdPlace,
+}
+
+impl Target {
+    /// The plan of a trial. `prefix` stands before every id: nobody has used these ids before, and the limiter knows nothing of them.
+    ///
+    /// # Errors
+    ///
+    /// When the URL or the load can't be made into a plan.
+    pub fn plan(&self, trial: &Trial, work: &Work, prefix: &str) -> Result<Plan, PlanError> {
+        let load = &work.load;
+        let schedule = match &work.shape {
+            Shape::Closed => Schedule::Closed,
+            Shape::Rate => open(Rate::Constant(load.rate).over(None)?, work),
+            Shape::Stages(stages) => open(Profile::stages(stages.clone())?, work),
+        };
+        let after = match &schedule {
+            Schedule::Open { rate, .. } => rate.end().unwrap_or(load.duration),
+            _ => load.duration,
+        };
+        Plan::new(PlanSettings {
+            seed: trial.seed,
+            schedule,
+            stop: Stop { after: Some(after), requests: None },
+            clients: load.clients,
+            pick: load.pick.clone(),
+            affinity: load.affinity,
+            request: self.request(prefix),
+        })
+    }
+
+    /// One request for this id, whole, on a connection that is closed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is none.
+    pub fn question(&self, id: &str) -> Result<Vec<u8>, PlanError> {
+        let mut request = self.request(id);
+        request.headers.push("Connection: close".to_owned());
+        let plan = Plan::new(PlanSettings { clients: 1, request, ..PlanSettings::default() })?;
+        let mut bytes = Vec::new();
+        plan.request().render(&plan.share(0, 1).take(), &mut bytes);
+        Ok(bytes)
+    }
+
+    fn request(&self, prefix: &str) -> RequestSettings {
+        let url = match &self.id {
+            IdPlace::Header(_) => self.url.clone(),
+            IdPlace::Query(name) => {
+                let separator = if self.url.contains('?') { '&' } else { '?' };
+                format!("{}{separator}{name}={prefix}{{id}}", self.url)
+            }
+            IdPlace::Path => format!("{}/{prefix}{{id}}", self.url.trim_end_matches('/')),
+        };
+        let headers = match &self.id {
+            IdPlace::Header(name) => vec![format!("{name}: {prefix}{{id}}")],
+            IdPlace::Query(_) | IdPlace::Path => Vec::new(),
+        };
+        RequestSettings { url, headers, ..RequestSettings::default() }
+    }
+}
+
+fn open(rate: Profile, work: &Work) -> Schedule {
+    Schedule::Open { rate, arrival: work.load.arrival }
+}
+
+/// How long a plan sends, at most.
+pub(crate) fn length(plan: &Plan) -> Nanos {
+    plan.stop().after.unwrap_or(Nanos::MAX)
+}

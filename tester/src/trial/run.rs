@@ -1,0 +1,233 @@
+//! Carrying a trial out: the load, the rude peers, the restart, and everybody who watches.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+use std::thread;
+
+use tollgate_client::engine::{self, EngineSettings};
+use tollgate_client::plan::{Plan, PlanError};
+use tollgate_client::summary::Header;
+use tollgate_client::{Clock, Control, Nanos, Run, Summary, engine::Stage};
+
+use super::eyes::{Eyes, Log};
+use super::plan::length;
+use super::{Load, Target, Trial};
+use crate::hostile::{self, Treatment};
+use crate::oracle::online::Watch;
+use crate::oracle::{History, Promise, Report};
+use crate::process::{Fate, Server, StartError, Vitals};
+use crate::scenario::{Around, Work};
+use crate::summary::{Course, Point};
+
+/// Where trials are run.
+#[derive(Debug)]
+pub struct Bench<'a> {
+    /// The server.
+    pub server: Server,
+    /// How it is asked.
+    pub target: Target,
+    /// What its limiter promised; `None` if nobody says.
+    pub promise: Option<Promise>,
+    /// What scenarios go by.
+    pub around: Around<'a>,
+    /// Stops a trial, and the loop.
+    pub control: Control,
+    /// The clock of the whole program.
+    pub clock: Clock,
+    /// What tells this run's ids from those of runs before.
+    pub nonce: u64,
+    /// Every exchange of the last trial goes there.
+    pub log: Option<PathBuf>,
+    /// The server at rest, when it had been warmed up; what is more later has grown.
+    pub baseline: Option<Vitals>,
+}
+
+/// What a trial saw.
+#[derive(Debug)]
+pub struct Seen {
+    /// What was done.
+    pub work: Work,
+    /// How the load ended.
+    pub summary: Summary,
+    /// The load, over time.
+    pub course: Course,
+    /// What the oracle says; `None` if it wasn't told what to expect.
+    pub report: Option<Report>,
+    /// How the rude peers were treated.
+    pub treatment: Option<Treatment>,
+    /// What had become of the server.
+    pub fate: Fate,
+    /// Its last lines.
+    pub last_lines: Vec<String>,
+    /// The server at rest afterwards.
+    pub vitals: Option<Vitals>,
+    /// CPU time that it took during the load.
+    pub server_cpu: Option<Nanos>,
+    /// Whether it was stopped and started in the middle.
+    pub restarted: bool,
+    /// From the start of the load to when the server was at rest again.
+    pub length: Nanos,
+}
+
+/// Why a trial couldn't be carried out.
+#[derive(Debug)]
+pub enum TrialError {
+    /// The URL or the load can't be made into a plan.
+    Plan(PlanError),
+    /// The engine couldn't start or go on.
+    Engine(io::Error),
+    /// The server couldn't be started again.
+    Server(StartError),
+    /// The rude peers couldn't be played.
+    Hostile(io::Error),
+    /// The log couldn't be written.
+    Log(PathBuf, io::Error),
+}
+
+/// Carries the trial out. `attempt` tells repetitions apart: each has ids of its own.
+///
+/// # Errors
+///
+/// When that can't be done, for a reason that isn't the server's answers.
+pub fn run(trial: &Trial, bench: &mut Bench<'_>, attempt: u32) -> Result<Seen, TrialError> {
+    let work = trial.work(&bench.around);
+    let prefix = format!("{:x}.{:x}.{attempt}.", trial.seed, bench.nonce);
+    let plan = bench.target.plan(trial, &work, &prefix).map_err(TrialError::Plan)?;
+    let settings = settings(&work.load, bench);
+    let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();
+    let watch = watch.map_err(TrialError::Engine)?;
+    // A log can't say that the server forgot everything in between.
+    let log = bench
+        .log
+        .as_deref()
+        .filter(|_| !work.restarts)
+        .map(Log::create)
+        .transpose()
+        .map_err(|error| bench.unwritten(error))?;
+    let before = bench.server.vitals();
+    let started = bench.clock.now();
+    let mut course = Course::default();
+
+    let Bench { server, control, clock, .. } = bench;
+    let (run, treatment, restart) = thread::scope(|scope| {
+        let rude = trial.scenario.beside.map(|kind| {
+            let (target, span, control) = (hostile::Target::new(settings.target), length(&plan), &*control);
+            scope.spawn(move || hostile::run(kind, &target, RUDE_PEERS, span, trial.seed, control))
+        });
+        let restart = work.restarts.then(|| {
+            let (half, watch) = (Nanos::new(length(&plan).as_u64() / 2), watch.as_ref());
+            let (clock, control) = (*clock, &*control);
+            scope.spawn(move || restart(server, started, half, clock, control, watch))
+        });
+        let eyes = |_| Eyes { tap: watch.as_ref().map(Watch::tap), log: log.as_ref() };
+        let run = engine::observed(&plan, &settings, control, eyes, |interval| course.push(Point::from(interval)));
+        let finished = "a thread that doesn't panic";
+        (run, rude.map(|rude| rude.join().expect(finished)), restart.map(|restart| restart.join().expect(finished)))
+    });
+    let (run, eyes) = run.map_err(TrialError::Engine)?;
+    let taps = eyes.into_iter().filter_map(|eyes| eyes.tap).collect();
+    log.map_or(Ok(()), Log::finish).map_err(|error| bench.unwritten(error))?;
+    let restarted = restart.transpose().map_err(TrialError::Server)?.unwrap_or(false);
+    let after = bench.server.vitals();
+    let vitals = bench.server.at_rest(REST);
+    Ok(Seen {
+        summary: summary(trial, &plan, &work.load, run),
+        course,
+        report: watch.map(|watch| watch.finish(taps)),
+        treatment: treatment.transpose().map_err(TrialError::Hostile)?,
+        fate: bench.server.fate(),
+        last_lines: bench.server.last_lines(),
+        vitals,
+        server_cpu: before.zip(after).filter(|_| !restarted).map(|(before, after)| after.cpu - before.cpu),
+        restarted,
+        length: bench.clock.now() - started,
+        work,
+    })
+}
+
+fn settings(load: &Load, bench: &Bench<'_>) -> EngineSettings {
+    let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    EngineSettings {
+        connections: at_least_one(load.connections),
+        threads: at_least_one(load.connections.min(THREADS)),
+        pipeline: at_least_one(load.pipeline),
+        requests_per_connection: NonZeroU32::new(load.churn),
+        interval: INTERVAL,
+        ..EngineSettings::to(bench.server.address())
+    }
+}
+
+/// Stops the server after `wait` and starts it again, on the same port. Whether it came to that.
+fn restart(
+    server: &mut Server,
+    started: Nanos,
+    wait: Nanos,
+    clock: Clock,
+    control: &Control,
+    watch: Option<&Watch>,
+) -> Result<bool, StartError> {
+    while clock.now() < started + wait {
+        if control.stage() != Stage::Running {
+            return Ok(false);
+        }
+        thread::sleep(engine::LONGEST_WAIT.min(started + wait - clock.now()).into());
+    }
+    // The run began a little later than our count of it: nothing that was done by `ended` can have been done by the next server.
+    let ended = (clock.now() - started).saturating_sub(DOUBT);
+    server.stop();
+    if let Some(watch) = watch {
+        watch.restarted(ended, clock.now() - started);
+    }
+    server.restart()?;
+    Ok(true)
+}
+
+fn summary(trial: &Trial, plan: &Plan, load: &Load, run: Run) -> Summary {
+    let Run { duration, interrupted, offered, total, clients, health } = run;
+    let offered_rate =
+        offered.filter(|_| duration > Nanos::ZERO).map(|offered| offered as f64 / duration.as_secs_f64());
+    let header = Header {
+        url: plan.request().host().to_owned(),
+        options: Vec::new(),
+        command: String::new(),
+        seed: trial.seed,
+        plan_hash: plan.hash(),
+        pipeline: load.pipeline,
+        connections: load.connections,
+    };
+    Summary { header, interrupted, duration, offered_rate, total, clients, health }
+}
+
+impl Bench<'_> {
+    fn unwritten(&self, error: io::Error) -> TrialError {
+        TrialError::Log(self.log.clone().unwrap_or_default(), error)
+    }
+}
+
+impl fmt::Display for TrialError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Plan(error) => error.fmt(f),
+            Self::Engine(error) => write!(f, "cannot send ({error}): try fewer --connections"),
+            Self::Server(error) => error.fmt(f),
+            Self::Log(path, error) => {
+                write!(f, "--log {}: cannot write ({error}): name a place that can be written", path.display())
+            }
+            Self::Hostile(error) => write!(f, "cannot play rude peers ({error}): leave their scenarios out"),
+        }
+    }
+}
+
+impl std::error::Error for TrialError {}
+
+/// As many as can be slow at once without being the load themselves.
+const RUDE_PEERS: u32 = 50;
+/// Two, so that the oracle sees what several threads interleave, and no more, so that the server has a CPU.
+const THREADS: u32 = 2;
+/// More than it takes from our count of the run's time to the run's own.
+const DOUBT: Nanos = Nanos::from_secs(1);
+const INTERVAL: Nanos = Nanos::from_millis(250);
+/// A server that isn't at rest by then is taken as it is.
+const REST: Nanos = Nanos::from_secs(3);

@@ -1,0 +1,190 @@
+//! The program, as people and scripts use it: against our gate, a limiter with a fault, and servers that come to grief.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tollgate_client::Nanos;
+
+use crate::faulty::{Algorithm, Fault, Faulty, Quota};
+use crate::support;
+
+/// A folder for results, and the tester in it.
+struct Desk(TempDir);
+
+impl Desk {
+    fn new() -> Self {
+        Self(tempfile::tempdir().expect("a folder"))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn tester(&self, words: &[&str]) -> Command {
+        let mut tester = Command::new(env!("CARGO_BIN_EXE_tollgate-tester"));
+        tester.args(words).current_dir(self.path()).stdin(Stdio::null());
+        tester
+    }
+
+    fn run(&self, words: &[&str]) -> Output {
+        self.tester(words).output().expect("the tester")
+    }
+
+    fn summary(&self) -> String {
+        fs::read_to_string(self.path().join("test_summary.txt")).expect("a summary")
+    }
+
+    /// A line of the summary's totals.
+    fn total(&self, name: &str) -> u64 {
+        let summary = self.summary();
+        let line = summary.lines().find(|line| line.split_whitespace().next() == Some(name));
+        let value = line.and_then(|line| line.split_whitespace().nth(1));
+        value.and_then(|value| value.parse().ok()).unwrap_or_else(|| panic!("{name} in {summary}"))
+    }
+}
+
+/// What the tester said, and its exit code.
+fn said(output: &Output) -> (i32, String) {
+    (output.status.code().unwrap_or(-1), String::from_utf8_lossy(&output.stderr).into_owned())
+}
+
+const SMALL: [&str; 8] = ["--clients", "1:200", "--rate", "200:1k", "--duration", "1s", "--connections", "2:20"];
+
+fn gate(limit: &str) -> String {
+    format!("{} --listen 127.0.0.1:0 --max-clients 100k --limit {limit}", support::binary().display())
+}
+
+#[test]
+fn trials_against_our_gate_pass_and_add_up() {
+    let desk = Desk::new();
+    let server = gate("5/1s");
+    let scenarios = "steady,hot-id,window-edge,herd,id-churn,restart,broken-pipelines";
+    let words = ["--server", &server, "--limit", "5/1s", "--trials", "7", "--seed", "3", "--scenarios", scenarios];
+    let output = desk.run(&[&words[..], &SMALL, &["--json", "trials.json", "--html", "trials.html"]].concat());
+    let (code, line) = said(&output);
+    assert_eq!(code, 0, "{line}");
+    assert_eq!(
+        ["trials", "failed", "violations", "crashes", "ledger_residual"].map(|name| desk.total(name)),
+        [7, 0, 0, 0, 0]
+    );
+    assert!(desk.total("requests") > 1_000 && desk.total("denied") > 0 && desk.total("allowed") > 0);
+    let trials = fs::read_to_string(desk.path().join("trials.json")).expect("JSON lines");
+    assert_eq!(trials.lines().count(), 7);
+    assert!(fs::metadata(desk.path().join("trials.html")).expect("a page").len() > 10_000);
+}
+
+#[test]
+fn a_limiter_that_admits_one_too_many_is_convicted_and_so_it_is_when_the_trial_is_repeated() {
+    let quota = Quota { limit: 5, window: Nanos::from_secs(1) };
+    let server = Faulty::start(quota, Algorithm::SlidingLog, Some(Fault::OffByOne));
+    let desk = Desk::new();
+    let url = format!("http://{}/", server.address());
+    let words = [url.as_str(), "--limit", "5/1s", "--trials", "1", "--scenarios", "steady", "--with", "clients=10"];
+    let output = desk.run(&[&words[..], &SMALL].concat());
+    let (code, line) = said(&output);
+    assert_eq!(code, 4, "{line}");
+    assert!(line.contains("6 admitted within") && line.contains("at most 5 may be in any window"), "{line}");
+    assert!(desk.total("violations") > 0);
+    let again = line.lines().find_map(|line| line.trim().strip_prefix("again: ")).expect("how to repeat it").to_owned();
+    assert!(desk.summary().contains(&again), "{again}");
+    let repeated = Command::new("sh").arg("-c").arg(&again).current_dir(desk.path()).stdin(Stdio::null()).output();
+    assert_eq!(said(&repeated.expect("a shell")).0, 4);
+}
+
+#[test]
+fn a_log_of_what_was_seen_convicts_as_well() {
+    let quota = Quota { limit: 5, window: Nanos::from_secs(1) };
+    let server = Faulty::start(quota, Algorithm::SlidingLog, Some(Fault::OffByOne));
+    let desk = Desk::new();
+    let url = format!("http://{}/", server.address());
+    let words = [
+        url.as_str(),
+        "--limit",
+        "none",
+        "--trials",
+        "1",
+        "--scenarios",
+        "steady",
+        "--with",
+        "clients=10",
+        "--log",
+        "log",
+    ];
+    assert_eq!(said(&desk.run(&[&words[..], &SMALL].concat())).0, 0, "nobody said what to expect");
+    for (limit, code) in [("5/1s", 4), ("6/1s", 0)] {
+        let output = desk.run(&["verify", "log", "--limit", limit, "--lag", "never"]);
+        assert_eq!(output.status.code(), Some(code), "{limit}: {}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+#[test]
+fn a_server_that_crashes_is_started_again_and_tried_again() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    fs::write(&script, format!("{} & sleep 5; kill -ABRT $!; wait $!", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "none", "--trials", "1", "--scenarios", "steady", "--retries", "1"];
+    let output = desk.run(&[&words[..], &["--rate", "500", "--duration", "8s"]].concat());
+    let (code, line) = said(&output);
+    assert_eq!(code, 6, "{line}");
+    assert!(line.contains("crash: the server exited with code 134 (repeats)"), "{line}");
+    assert_eq!(desk.total("crashes"), 1);
+}
+
+#[test]
+fn a_signal_ends_the_trial_and_the_loop_and_leaves_no_server_behind() {
+    let desk = Desk::new();
+    let server = gate("5/1s");
+    let words = ["--server", &server, "--limit", "5/1s", "--scenarios", "steady", "--rate", "300", "--duration", "60s"];
+    let mut tester = desk.tester(&words).stderr(Stdio::piped()).spawn().expect("the tester");
+    let mut lines = BufReader::new(tester.stderr.take().expect("piped")).lines().map_while(Result::ok);
+    lines.find(|line| line.contains("steady")).expect("the first trial");
+    kill_process(Pid::from_child(&tester), Signal::INT).expect("alive");
+    assert_eq!(tester.wait().expect("our child").code(), Some(0));
+    let rest: Vec<String> = lines.collect();
+    assert!(rest.iter().any(|line| line.contains("1 trials, 0 failed")), "{rest:?}");
+    assert!(desk.summary().contains("trials                   1"));
+}
+
+#[test]
+fn what_is_wrong_with_the_command_line_is_one_line_that_says_what_to_do() {
+    let desk = Desk::new();
+    let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
+    let nobody = format!("http://{free}/");
+    let cases: [(&[&str], i32, &str); 12] = [
+        (&["--limit", "5"], 2, "--limit"),
+        (&["--limit", "5/5s", "--algorithm", "magic"], 2, "--algorithm"),
+        (&["--scenarios", "rain"], 2, "write all or some of smoke"),
+        (&["--clients", "9:3"], 2, "goes backwards"),
+        (&["--with", "colour=red"], 2, "write NAME=VALUE"),
+        (&["--stop-on", "boredom"], 2, "write some of crash, hang"),
+        (&["--server", ""], 1, "--server is empty"),
+        (&["--server", "/no/such/program"], 1, "/no/such/program"),
+        (&["--server", "sh -c 'echo no luck; exit 3'"], 1, "no luck"),
+        (&[&nobody], 1, "cannot connect to"),
+        (&["verify", "/no/such/log"], 1, "/no/such/log"),
+        (&["probe", &nobody], 1, "onnect"),
+    ];
+    for (words, code, part) in cases {
+        let (exit, line) = said(&desk.run(words));
+        assert_eq!(exit, code, "{words:?}: {line}");
+        assert!(line.contains(part), "{words:?}: {line}");
+        assert!(!line.contains("panicked"), "{line}");
+    }
+}
+
+#[test]
+fn a_place_that_cannot_be_written_is_told_before_the_first_trial() {
+    let desk = Desk::new();
+    let blocked: PathBuf = desk.path().join("file");
+    fs::write(&blocked, "").expect("a file");
+    let server = gate("5/1s");
+    let words = ["--server", &server, "--trials", "1", "--dir", blocked.to_str().expect("text")];
+    let (code, line) = said(&desk.run(&words));
+    assert_eq!(code, 1, "{line}");
+    assert!(line.contains("--summary") && line.contains("cannot write"), "{line}");
+}
