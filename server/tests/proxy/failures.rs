@@ -261,8 +261,10 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut last = server.connect();
         last.send(request("/last"));
         drop(first);
-        assert_eq!(upstream.seen().head, "cancelled");
-        assert!(upstream.seen().head.contains("/last"), "whoever left is passed over");
+        // Two threads tell of these, in either order.
+        let mut seen = [upstream.seen().head, upstream.seen().head];
+        seen.sort();
+        assert!(seen[0].starts_with("GET /last") && seen[1] == "cancelled", "whoever left is passed over: {seen:?}");
     });
 }
 
