@@ -32,6 +32,7 @@ use self::core::Core;
 use crate::clock::Clock;
 pub use crate::connection::Timeouts;
 use crate::drain::{Control, Phase};
+use crate::proxy::ProxySettings;
 use crate::service::Service;
 use crate::tally::Tally;
 use crate::watch::{self, Watch};
@@ -52,6 +53,8 @@ pub struct BootSettings {
     pub max_connections: usize,
     /// How long each thing may take.
     pub timeouts: Timeouts,
+    /// What stands behind the gate; `None`: the gate answers itself.
+    pub proxy: Option<Arc<ProxySettings>>,
 }
 
 /// What has been started.
@@ -105,8 +108,16 @@ pub fn start(
     let service = Arc::new(service);
     let clock = Clock::start();
     for (index, (&cpu, listener)) in settings.cores.iter().zip(listeners).enumerate() {
-        let core =
-            Core { index, cpu, engine, clock, listener, control: Arc::clone(&control), timeouts: settings.timeouts };
+        let core = Core {
+            index,
+            cpu,
+            engine,
+            clock,
+            listener,
+            control: Arc::clone(&control),
+            timeouts: settings.timeouts,
+            proxy: settings.proxy.clone(),
+        };
         let (service, sender) = (Arc::clone(&service), sender.clone());
         let thread = std::thread::Builder::new().name(format!("core-{cpu}"));
         thread.spawn(move || core.run(&*service, &sender)).map_err(StartError::Resources)?;

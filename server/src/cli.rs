@@ -14,7 +14,7 @@ use crate::boot::IoMode;
 use crate::config::machine::MachineFlags;
 use crate::config::problem::Place;
 use crate::config::typed::At;
-use crate::config::{Cores, LogLevel, Typed, TypedQuota, value};
+use crate::config::{Cores, LogLevel, ServerName, Typed, TypedQuota, value};
 use crate::identity::ClientIdSource;
 use crate::service::LimitedStatus;
 
@@ -68,6 +68,10 @@ pub struct Args {
     /// Address and port; port 0 takes a free one and prints it [default: 127.0.0.1:8080]
     #[arg(long, value_name = "ADDR", value_parser = value::listen, help_heading = "Server")]
     listen: Option<SocketAddr>,
+
+    /// A server behind the gate: what the quota allows is forwarded there; give it again for more servers
+    #[arg(long = "upstream", value_name = "HOST:PORT", help_heading = "Upstream")]
+    upstreams: Vec<ServerName>,
 
     /// Cores to run on: auto (all allowed ones), a count like 4, a range like 0-3 or a list like 0,2 [default: auto]
     #[arg(long, value_name = "CORES", allow_hyphen_values = true, help_heading = "Server")]
@@ -138,6 +142,7 @@ impl Args {
             max_connections: self.max_connections,
             drain_timeout: self.drain_timeout,
             log: self.log,
+            upstream_servers: (!self.upstreams.is_empty()).then_some(self.upstreams),
             ..Typed::default()
         }
     }
@@ -163,6 +168,7 @@ Examples:
   tollgate                                        5 requests in any 5 s for each ?clientId=
   tollgate --limit 10/s --limit 200/1m,token-bucket,burst=50 --limited-status 429
   tollgate --listen 0.0.0.0:80 --client-id header:X-Api-Key --max-clients 10M --cores 0-3
+  tollgate --upstream 127.0.0.1:9000 --limit 5/s  in front of a service
   tollgate --config gate.toml --check             is the file right? every mistake with its line
   tollgate --limit 100/1h,fixed-window --print-config > gate.toml
 

@@ -24,6 +24,7 @@ use std::rc::Rc;
 
 use tollgate_limiter::Nanos;
 
+use crate::closing::linger;
 use crate::http::CloseReason;
 use crate::session::{Next, Session, Waiting};
 use crate::socket::{Event, Socket};
@@ -256,7 +257,7 @@ impl<S: Socket> Connection<S> {
             Event::Failed => return Err(Lost),
             // The peer owes us something and we are busy with our own output; said again when we wait for the peer.
             Event::Expired => self.set_deadline(Nanos::ZERO),
-            Event::Woken => {}
+            Event::Woken | Event::Connected => {}
         }
         Ok(())
     }
@@ -308,21 +309,9 @@ impl<S: Socket> Connection<S> {
     /// reset destroys what the peer has not read yet.
     async fn linger(&mut self) -> Result<(), Lost> {
         self.flush().await?;
-        self.socket.finish();
         self.rest = Vec::new();
-        self.hold(false);
-        self.set_deadline(self.site.linger);
-        let mut budget = LINGER_BYTES;
-        while !self.ended && budget > 0 {
-            match self.socket.event().await {
-                Event::Input => {
-                    while let Some(passed) = self.socket.read(<[u8]>::len) {
-                        budget = budget.saturating_sub(passed);
-                    }
-                }
-                Event::End | Event::Expired | Event::Failed => break,
-                _ => {}
-            }
+        if !self.ended {
+            linger(&mut self.socket, self.site.linger).await;
         }
         Ok(())
     }
@@ -347,10 +336,8 @@ fn advance(session: &mut Session, site: &Site, rest: &mut Vec<u8>, now: Nanos, o
 
 /// Input that may pile up while an answer is not due yet; beyond it the peer has to wait.
 const KEPT_WHILE_WAITING: usize = 16 << 10;
-/// What is passed over at most before a connection is closed for good.
-const LINGER_BYTES: usize = 1 << 20;
 /// How long an idle connection may still bring a request after the drain began. A request that was on its way then is answered.
-const LAST_CHANCE: Nanos = Nanos::from_millis(200);
+pub(crate) const LAST_CHANCE: Nanos = Nanos::from_millis(200);
 
 #[cfg(test)]
 mod tests;

@@ -1,4 +1,5 @@
-//! Tollgate: a gate that answers 200 or 503 per client, at most so many 200s in so long, on every core of a Linux machine.
+//! Tollgate: a gate that answers 200 or 503 per client, at most so many 200s in so long, on every core of a Linux machine; or, in front of a
+//! service, lets so many requests through.
 //!
 //! This is the library behind the `tollgate` binary. It holds nothing that decides about quotas (that is [`tollgate_limiter`], which any
 //! program can embed); it is the server around it. [`run`] is the whole program; [`session::Session`] on a [`service::Service`] is the whole
@@ -46,6 +47,7 @@
 //! | what was asked for? | [`cli`], [`config`] |
 //! | which bytes are a request, and which the answer? | [`http`] |
 //! | who asks, and what comes of it? | [`identity`], [`service`], [`session`] |
+//! | what goes to the service behind, and what comes back? | [`proxy`], [`http::upstream`] |
 //! | how are proxies told, and what do they say? | [`decide`], [`proxy_protocol`] |
 //! | how do bytes move, and how does it start and end? | [`boot`], `connection`, `ring`, `drain` |
 //! | what does the operator see? | [`screen`], [`log`] |
@@ -56,10 +58,16 @@
 #[cfg(test)]
 extern crate self as tollgate;
 
+#[cfg(test)]
+#[path = "../fuzz/src/lib.rs"]
+#[allow(dead_code, missing_docs, reason = "it is another crate's")]
+mod checks;
+
 mod balance;
 pub mod boot;
 pub mod cli;
 mod clock;
+mod closing;
 mod complaints;
 pub mod config;
 mod connection;
@@ -70,6 +78,7 @@ pub mod identity;
 mod listener;
 pub mod log;
 pub mod preflight;
+pub mod proxy;
 pub mod proxy_protocol;
 mod ring;
 mod run;

@@ -9,10 +9,11 @@ use std::sync::Arc;
 
 use tollgate_limiter::SettingsError;
 
-use crate::boot::{self, Ready, StartError};
+use crate::boot::{self, BootSettings, Ready, StartError};
 use crate::cli::{self, Args};
 use crate::config::machine::Machine;
 use crate::config::{Config, ConfigError, print};
+use crate::proxy::ProxySettings;
 use crate::screen::{Screen, mib, plural};
 use crate::service::Service;
 use crate::{log, shards};
@@ -50,22 +51,24 @@ fn obey(args: Args) -> Result<(), Failure> {
         return tell(&print::toml(&config));
     }
     let machine = Machine::ask(&config, typed_as_flags)?;
+    let proxy = config.proxy_settings()?;
     if check {
         let name = path.map_or_else(|| "tollgate".to_owned(), |path| path.display().to_string());
         let (memory, cores) = (mib(machine.memory_bytes), plural(machine.cores.len(), "core"));
         return tell(&format!("{name}: ok, needs {memory} on {cores}\n"));
     }
-    serve(&config, &machine)
+    serve(&config, &machine, proxy)
 }
 
-fn serve(config: &Config, machine: &Machine) -> Result<(), Failure> {
+fn serve(config: &Config, machine: &Machine, proxy: Option<ProxySettings>) -> Result<(), Failure> {
     let _flush = log::to_stderr(config.log).map_err(Failure::Output)?;
     let limiter = Arc::new(shards::build(&config.limiter_settings(machine.cores.len(), random()), &machine.cores)?);
     let memory_bytes = limiter.memory_bytes() as u64;
     let settings = config.service_settings();
     let service = move |_core| Service::new(Arc::clone(&limiter), settings.clone());
     let screen = |ready: &Ready| screen(config, machine, memory_bytes, ready).show(&mut io::stdout().lock());
-    let drained = boot::run(&config.boot_settings(machine.cores.clone()), service, |ready| {
+    let boot = BootSettings { proxy: proxy.map(Arc::new), ..config.boot_settings(machine.cores.clone()) };
+    let drained = boot::run(&boot, service, |ready| {
         if let Err(error) = screen(ready) {
             tracing::warn!("the start-up screen cannot be shown: {error}");
         }
@@ -97,6 +100,7 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
         allowed: config.allow.len(),
         denied: config.deny.len(),
         bans: config.bans.as_ref(),
+        upstream: config.upstream.as_ref(),
     }
 }
 

@@ -23,7 +23,7 @@ use tollgate_limiter::{Algorithm, Nanos, Quota, WhenFull};
 
 use crate::config::cores::show_list;
 use crate::config::units::show_count;
-use crate::config::{Bans, Override};
+use crate::config::{Bans, Override, Upstream};
 use crate::identity::{ClientIdSource, Trusted};
 use crate::service::LimitedStatus;
 
@@ -66,6 +66,8 @@ pub struct Screen<'c> {
     pub denied: usize,
     /// Temporary bans.
     pub bans: Option<&'c Bans>,
+    /// What stands behind the gate.
+    pub upstream: Option<&'c Upstream>,
 }
 
 impl Screen<'_> {
@@ -135,6 +137,9 @@ impl fmt::Display for Screen<'_> {
         }
         if let Some(bans) = self.bans {
             row("bans", bans)?;
+        }
+        if let Some(upstream) = self.upstream {
+            row("upstream", upstream)?;
         }
         row("try", &self.curl())?;
         writeln!(f, "\nlistening on http://{}", self.address)

@@ -45,7 +45,8 @@ use crate::{
     service::{Judged, Peer, Service, Verdict},
 };
 use content::{After, Held, Kept};
-use ending::{another_follows, persistence};
+use ending::another_follows;
+pub(crate) use ending::persistence;
 pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.

@@ -3,7 +3,8 @@
 //! Both engines, our ring and plain glommio streams, speak them, so the same [`crate::connection`] runs on either (static dispatch).
 //! The vocabulary is completion-shaped: an engine says what *happened*, and bytes are read where they lie.
 
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,6 +27,8 @@ pub(crate) struct EngineSettings {
 /// What happened on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event {
+    /// A connection that was dialled stands. Said once, before anything else of it.
+    Connected,
     /// Bytes arrived; [`Socket::read`] has them, all of which are to be taken before the next wait.
     Input,
     /// The peer will send no more. Said once.
@@ -45,7 +48,9 @@ pub enum Event {
 }
 
 /// One connection's socket. Dropping it sends what is left, then closes.
-pub trait Socket {
+pub trait Socket: Sized {
+    /// What opens further connections on the same engine.
+    type Dialer: Dial<Socket = Self>;
     /// Waits for the next thing to happen. The only wait there is.
     fn event(&mut self) -> impl Future<Output = Event>;
     /// Shows the oldest unread input to `take` and lets go of it. `None`: there is none.
@@ -66,8 +71,22 @@ pub trait Socket {
     fn finish(&mut self);
     /// Closes at once when dropped, whatever is unsent.
     fn abort(&mut self);
+    /// The same with RST, so that the peer cannot take what it has received for the whole.
+    fn reset(&mut self);
     /// The time of the batch being worked on.
     fn now(&self) -> Nanos;
     /// The peer's address (an IPv4 peer of an IPv6 listener as IPv4).
     fn peer(&self) -> Option<IpAddr>;
+    /// A handle on the engine.
+    fn dialer(&self) -> Self::Dialer;
+}
+
+/// Opens connections on an engine, and knows its time.
+pub trait Dial: Clone {
+    /// What it opens.
+    type Socket: Socket;
+    /// A connection on its way to `to`: it says [`Event::Connected`] or [`Event::Failed`]. Nothing may be sent before.
+    fn dial(&self, to: SocketAddr) -> io::Result<Self::Socket>;
+    /// The time of the batch being worked on.
+    fn now(&self) -> Nanos;
 }

@@ -6,10 +6,12 @@ use std::ops::AddAssign;
 /// Requests that were judged. Each is one of these.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
-    /// Let through by the limiter.
+    /// Let through by the limiter, and answered or forwarded.
     pub allowed: u64,
     /// Over their client's quota.
     pub denied: u64,
+    /// Let through by the limiter, and refused because the upstream had no room.
+    pub shed: u64,
     /// Looked at without being charged.
     pub peeked: u64,
     /// Malformed, or not for the limiter: no client id, another path or method.
@@ -19,7 +21,7 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub const fn requests(&self) -> u64 {
-        self.allowed + self.denied + self.peeked + self.rejected
+        self.allowed + self.denied + self.shed + self.peeked + self.rejected
     }
 }
 
@@ -27,6 +29,7 @@ impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.allowed += other.allowed;
         self.denied += other.denied;
+        self.shed += other.shed;
         self.peeked += other.peeked;
         self.rejected += other.rejected;
     }
@@ -34,8 +37,14 @@ impl AddAssign for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allowed, denied, peeked, rejected } = self;
+        let Self { allowed, denied, shed, peeked, rejected } = self;
         write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())?;
-        if *peeked > 0 { write!(f, ", {peeked} peeked") } else { Ok(()) }
+        // Neither can happen to a gate that only answers.
+        for (count, what) in [(shed, "shed"), (peeked, "peeked")] {
+            if *count > 0 {
+                write!(f, ", {count} {what}")?;
+            }
+        }
+        Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::config::problem::Place;
-use tollgate::config::{Config, Cores, Problem, file};
+use tollgate::config::{Config, Cores, Problem, Typed, Upstream, file};
 use tollgate::identity::ClientIdSource;
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota};
 
@@ -11,6 +11,12 @@ const EXAMPLE: &str = include_str!("../tollgate.example.toml");
 
 fn read(text: &str) -> Result<Config, Vec<Problem>> {
     file::parse(text).and_then(Config::new)
+}
+
+/// What `--upstream` with this server means.
+fn one_server(server: &str) -> Upstream {
+    let typed = Typed { upstream_servers: Some(vec![server.parse().unwrap()]), ..Typed::default() };
+    Config::new(typed).unwrap().upstream.unwrap()
 }
 
 #[test]
@@ -34,12 +40,17 @@ fn the_examples_in_the_example_file_are_right() {
     assert_eq!(config.overrides[1].quotas[1].algorithm(), Algorithm::TokenBucket);
     assert_eq!(config.quotas[1].max_delay(), Nanos::from_millis(250));
     assert!(config.quotas[1].is_shadow());
+    let upstream = config.upstream.expect("an upstream");
+    let defaults = Upstream { name: "app".to_owned(), ..one_server("10.0.0.11:8080") };
+    assert_eq!(upstream.servers.len(), 2);
+    assert_eq!(Upstream { servers: defaults.servers.clone(), ..upstream }, defaults, "the example shows the defaults");
 }
 
 /// The reader names the keys that it knows when it meets one that is nothing like any of them.
 #[test]
 fn the_example_file_shows_every_key() {
-    let sections = ["", "[timeouts]\n", "[http]\n", "[bans]\nstrikes = 1\n", "[[override]]\n", "[[limit]]\n"];
+    let sections =
+        ["", "[timeouts]\n", "[http]\n", "[bans]\nstrikes = 1\n", "[[override]]\n", "[[limit]]\n", "[upstream.app]\n"];
     let mut keys_seen = 0;
     for section in sections {
         let problems = read(&format!("{section}zzzzzz = 1\n")).unwrap_err();
@@ -48,7 +59,7 @@ fn the_example_file_shows_every_key() {
             let stands = |line: &str| {
                 let line = line.trim_start_matches("# ");
                 let header = line.trim_matches(|c| c == '[' || c == ']');
-                header == key || line.split(" = ").next() == Some(key)
+                header.split('.').next() == Some(key) || line.split(" = ").next() == Some(key)
             };
             assert!(EXAMPLE.lines().any(stands), "{key:?} of {section:?} is not in the example");
             keys_seen += 1;
@@ -222,6 +233,41 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "[bans]\nstrikes = 5\nwithin = 1\ndurations = [\"1m\",\n\"ever\"]\n",
         5,
         "bans.durations = \"ever\": not a duration",
+    ),
+    ("upstream = 5\n", 1, "upstream: expected a table, [upstream], found integer"),
+    ("[upstream]\n", 1, "upstream: names no upstream: write [upstream.app]"),
+    ("[upstream]\nservers = [\"a:1\"]\n", 2, "upstream.servers: expected a table, [upstream.servers], found array"),
+    ("[upstream.'a b']\nservers = \"a:1\"\n", 1, "upstream.\"a b\": name it with letters, digits, - and _"),
+    ("[upstream.app]\nmax-in-flight = 5\n", 1, "upstream.app.servers: missing: list its servers"),
+    (
+        "[upstream.app]\nservers = [\"a:1\",\n\"app\"]\n",
+        3,
+        "upstream.app.servers = \"app\": not a server: write HOST:PORT",
+    ),
+    (
+        "[upstream.app]\nservers = [\"a:1\"]\nmax_in_flight = 5\n",
+        3,
+        "upstream.app.max_in_flight: no such key, did you mean upstream.app.max-in-flight?",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nmax-in-flight = 0\n",
+        3,
+        "upstream.app.max-in-flight = \"0\": must be between 1 and",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nqueue = { size = 5 }\n",
+        3,
+        "upstream.app.queue.size: no such key here, only max, timeout",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\ntimeouts = { response-header = \"1s\" }\n",
+        3,
+        "upstream.app.timeouts.response-header: no such key, did you mean upstream.app.timeouts.response-head?",
+    ),
+    (
+        "[upstream.a]\nservers = \"a:1\"\n[upstream.b]\nservers = \"b:1\"\n",
+        3,
+        "upstream.b: there is one upstream already, \"a\"",
     ),
 ];
 

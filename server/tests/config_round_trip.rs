@@ -3,9 +3,12 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
-use tollgate::config::{Bans, Config, Cores, LogLevel, Override, Problem, TypedQuota, file, print};
+use tollgate::config::{
+    Bans, Config, Cores, LogLevel, Override, Problem, ServerName, TypedQuota, Upstream, file, print,
+};
 use tollgate::http::Limits;
 use tollgate::identity::{ClientIdSource, Trusted};
+use tollgate::proxy::{Queue, UpstreamTimeouts};
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota, WhenFull};
 
 const EXAMPLE: &str = include_str!("../tollgate.example.toml");
@@ -89,6 +92,25 @@ fn some_server() -> impl Strategy<Value = Config> {
     )
 }
 
+fn some_upstream() -> impl Strategy<Value = Option<Upstream>> {
+    let server = prop_oneof![
+        any::<std::net::SocketAddrV4>().prop_map(|address| address.to_string()),
+        any::<std::net::Ipv6Addr>().prop_map(|ip| format!("[{ip}]:80")),
+        "[a-z]{1,9}\\.[a-z]{1,9}:[1-9][0-9]{0,3}",
+    ];
+    let server = server.prop_filter_map("port 0", |text| text.parse::<ServerName>().ok());
+    let spans = prop::collection::vec(1_000_u64..86_400_000_000, 5);
+    let upstream =
+        ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), 1_usize..=65_536, 0_usize..=65_536, spans)
+            .prop_map(|(name, servers, max_in_flight, max, spans)| {
+                let span = |at: usize| Duration::from_micros(spans[at]);
+                let timeouts =
+                    UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
+                Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts }
+            });
+    prop::option::of(upstream)
+}
+
 fn some_config() -> impl Strategy<Value = Config> {
     let source = prop_oneof![
         "\\PC{1,20}".prop_map(ClientIdSource::Query),
@@ -107,8 +129,8 @@ fn some_config() -> impl Strategy<Value = Config> {
         (any::<bool>(), any::<bool>(), any::<bool>(), networks),
         1_u64..1 << 32,
     );
-    (some_server(), words, some_quotas(), some_bans(), some_lists()).prop_map(
-        |(server, words, quotas, bans, (allow, deny, overrides))| {
+    (some_server(), words, some_quotas(), some_bans(), some_lists(), some_upstream()).prop_map(
+        |(server, words, quotas, bans, (allow, deny, overrides), upstream)| {
             let (
                 client_id,
                 io,
@@ -123,15 +145,16 @@ fn some_config() -> impl Strategy<Value = Config> {
                 limited_status: limited_status.parse().unwrap(),
                 when_full,
                 ratelimit_headers,
-                decide,
+                decide: decide && upstream.is_none(),
                 trusted_proxies,
-                proxy_protocol,
+                proxy_protocol: proxy_protocol && upstream.is_none(),
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
                 bans,
                 allow,
                 deny,
                 overrides,
+                upstream,
                 ..server
             }
         },

@@ -13,9 +13,10 @@ use super::{Engine, Report};
 use crate::clock::Clock;
 use crate::connection::{Site, Timeouts, serve};
 use crate::drain::Control;
+use crate::proxy::{self, Gate, ProxySettings};
 use crate::ring;
 use crate::service::Service;
-use crate::socket::EngineSettings;
+use crate::socket::{EngineSettings, Socket};
 use crate::streams;
 use crate::tally::Tally;
 
@@ -28,6 +29,7 @@ pub(super) struct Core {
     pub listener: OwnedFd,
     pub control: Arc<Control>,
     pub timeouts: Timeouts,
+    pub proxy: Option<Arc<ProxySettings>>,
 }
 
 impl Core {
@@ -51,7 +53,6 @@ impl Core {
             glommio::timer::sleep(Duration::from_micros(1)).await;
             // Whoever waits for this has gone only if the process is ending.
             let on_ready = || drop(reports.send(Report::Ready));
-            let on_tick = |seconds| site.service().set_unix_time(seconds);
             let settings = EngineSettings {
                 listener: self.listener,
                 control: self.control,
@@ -61,16 +62,15 @@ impl Core {
             };
             match self.engine {
                 Engine::Ring => {
-                    let spawn = |socket| {
-                        glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
-                    };
-                    ring::drive(settings, spawn, on_ready, on_tick).await.map_err(|error| format!("io_uring: {error}"))
+                    let counter = Counter::new(site, self.proxy.as_deref());
+                    ring::drive(settings, |socket| counter.serve(socket), on_ready, |seconds| counter.tick(seconds))
+                        .await
+                        .map_err(|error| format!("io_uring: {error}"))
                 }
                 Engine::Glommio => {
-                    let spawn = |socket| {
-                        glommio::spawn_local(serve(socket, Rc::clone(&site))).detach();
-                    };
-                    streams::drive(settings, spawn, on_ready, on_tick).await;
+                    let counter = Counter::new(site, self.proxy.as_deref());
+                    streams::drive(settings, |socket| counter.serve(socket), on_ready, |seconds| counter.tick(seconds))
+                        .await;
                     Ok(())
                 }
             }
@@ -89,6 +89,33 @@ impl Core {
             })
             .make()
             .map_err(|error| error.to_string())
+    }
+}
+
+/// Where the connections of a core are served: here, or by what stands behind the gate.
+struct Counter<S> {
+    site: Rc<Site>,
+    gate: Option<Rc<Gate<S>>>,
+}
+
+impl<S: Socket + 'static> Counter<S> {
+    fn new(site: Rc<Site>, proxy: Option<&ProxySettings>) -> Counter<S> {
+        let gate = proxy.map(|settings| Rc::new(Gate::new(Rc::clone(&site), settings)));
+        Counter { site, gate }
+    }
+
+    fn serve(&self, socket: S) {
+        match &self.gate {
+            None => glommio::spawn_local(serve(socket, Rc::clone(&self.site))).detach(),
+            Some(gate) => glommio::spawn_local(proxy::serve(socket, Rc::clone(gate))).detach(),
+        };
+    }
+
+    fn tick(&self, unix_seconds: u64) {
+        self.site.service().set_unix_time(unix_seconds);
+        if let Some(gate) = &self.gate {
+            gate.sweep();
+        }
     }
 }
 

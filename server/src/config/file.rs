@@ -15,7 +15,7 @@ use super::problem::{ConfigError, Place, Problem, quoted};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
-use super::{Bans, units, value};
+use super::{Bans, units, upstream, value};
 use crate::boot::Timeouts;
 use crate::http::Limits;
 
@@ -73,6 +73,8 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         http: http(&mut top, review),
         timeouts: timeouts(&mut top, review),
         drain_timeout: None,
+        upstream: upstream::read(&mut top, review),
+        upstream_servers: None,
     };
     top.finish(review);
     typed

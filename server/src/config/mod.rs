@@ -21,6 +21,7 @@ pub mod quota;
 mod section;
 pub mod typed;
 pub mod units;
+pub mod upstream;
 pub mod value;
 
 use std::net::{Ipv4Addr, SocketAddr};
@@ -34,10 +35,12 @@ pub use log_level::LogLevel;
 pub use problem::{ConfigError, Problem};
 pub use quota::TypedQuota;
 pub use typed::Typed;
+pub use upstream::{ServerName, Upstream};
 
 use crate::boot::{BootSettings, IoMode, Timeouts};
 use crate::http::Limits;
 use crate::identity::{ClientIdSource, Trusted};
+use crate::proxy::ProxySettings;
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
 
@@ -86,6 +89,8 @@ pub struct Config {
     pub proxy_protocol: bool,
     /// Bounds of a request.
     pub http: Limits,
+    /// What stands behind the gate; `None`: it answers itself.
+    pub upstream: Option<Upstream>,
 }
 
 /// Quotas that hold for particular clients.
@@ -106,6 +111,7 @@ impl Config {
         let http = typed.http.unwrap_or_default();
         check_clients(&typed, http.id_bytes, &mut problems);
         check_tiers(&typed, &mut problems);
+        check_upstream(&typed, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -140,6 +146,7 @@ impl Config {
             proxy_protocol: typed.proxy_protocol.unwrap_or(false),
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
+            upstream: upstream::meant(typed.upstream, typed.upstream_servers),
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -208,7 +215,18 @@ impl Config {
             backlog: self.backlog,
             max_connections: self.max_connections,
             timeouts: self.timeouts,
+            proxy: None,
         }
+    }
+
+    /// The share of what forwards, with the names of servers looked up.
+    ///
+    /// # Errors
+    ///
+    /// The name that nobody knows.
+    pub fn proxy_settings(&self) -> Result<Option<ProxySettings>, ConfigError> {
+        let settings = self.upstream.as_ref().map(Upstream::settings).transpose();
+        settings.map_err(|problem| ConfigError::Wrong { path: None, problems: vec![problem] })
     }
 }
 
@@ -240,6 +258,19 @@ fn check_clients(typed: &Typed, id_bytes: usize, problems: &mut Vec<Problem>) {
         roll.enter(format!("{}.clients", group.at.subject), &group.clients);
     }
     problems.append(&mut roll.problems);
+}
+
+/// What a gate in front of a service can't do at the same time.
+fn check_upstream(typed: &Typed, problems: &mut Vec<Problem>) {
+    if typed.upstream.is_none() && typed.upstream_servers.is_none() {
+        return;
+    }
+    for (on, key) in [(typed.decide, "decide"), (typed.proxy_protocol, "proxy-protocol")] {
+        if on == Some(true) {
+            let what = "not in front of a service: run a second gate for it, or drop the upstream";
+            problems.push(Problem::with_flags(format!("{key} = on"), what));
+        }
+    }
 }
 
 fn check_tiers(typed: &Typed, problems: &mut Vec<Problem>) {

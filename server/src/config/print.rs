@@ -34,6 +34,7 @@ pub fn toml(config: &Config) -> String {
     http(&mut out, config);
     bans(&mut out, config);
     overrides(&mut out, config);
+    upstream(&mut out, config);
     out
 }
 
@@ -80,6 +81,22 @@ fn overrides(out: &mut String, config: &Config) {
         list(out, "clients", &group.clients);
         quotas(out, &group.quotas);
     }
+}
+
+fn upstream(out: &mut String, config: &Config) {
+    let Some(upstream) = &config.upstream else { return };
+    let (queue, timeouts) = (&upstream.queue, &upstream.timeouts);
+    let name = &upstream.name;
+    writeln!(out, "\n[upstream.{name}]").expect("a String takes every write");
+    let servers: Vec<String> = upstream.servers.iter().map(ToString::to_string).collect();
+    list(out, "servers", &servers);
+    line(out, "max-in-flight", upstream.max_in_flight);
+    line(out, "queue", format_args!("{{ max = {}, timeout = {} }}", queue.max, quoted(show_duration(queue.timeout))));
+    writeln!(out, "\n[upstream.{name}.timeouts]").expect("a String takes every write");
+    text(out, "connect", show_duration(timeouts.connect));
+    text(out, "response-head", show_duration(timeouts.response_head));
+    text(out, "idle", show_duration(timeouts.idle));
+    text(out, "total", show_duration(timeouts.total));
 }
 
 /// Each quota with its algorithm, so that the file means the same whatever the default is.

@@ -119,6 +119,30 @@ impl<'t, 'i> Section<'t, 'i> {
         }
     }
 
+    /// The tables in the table under `key`, whatever their names, and where each begins.
+    pub(super) fn tables(
+        &mut self,
+        review: &mut Review,
+        key: &'static str,
+    ) -> Option<Vec<(String, usize, Section<'t, 'i>)>> {
+        let section = self.section(review, key)?;
+        let mut tables = Vec::new();
+        for (name, value) in section.table {
+            let name = name.get_ref().to_string();
+            let path = section.name(&quoted_key(&name));
+            match value.get_ref() {
+                DeValue::Table(table) => {
+                    tables.push((name, value.span().start, Section::new(format!("{path}."), table)));
+                }
+                other => {
+                    let found = other.type_str();
+                    review.reject(value.span().start, &path, format_args!("expected a table, [{path}], found {found}"));
+                }
+            }
+        }
+        Some(tables)
+    }
+
     /// Reports every key that was not taken, with the nearest one that exists.
     pub(super) fn finish(self, review: &mut Review) {
         for key in self.table.keys() {

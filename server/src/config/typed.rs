@@ -10,7 +10,7 @@ use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 use super::cores::Cores;
 use super::problem::{Place, Problem};
 use super::quota::TypedQuota;
-use super::{Bans, LogLevel};
+use super::{Bans, LogLevel, ServerName, Upstream};
 use crate::boot::{IoMode, Timeouts};
 use crate::http::Limits;
 use crate::identity::ClientIdSource;
@@ -65,6 +65,10 @@ pub struct Typed {
     pub timeouts: Option<Timeouts>,
     /// Bounds of a request.
     pub http: Option<Limits>,
+    /// What stands behind the gate.
+    pub upstream: Option<Upstream>,
+    /// Its servers, instead of those above.
+    pub upstream_servers: Option<Vec<ServerName>>,
 }
 
 /// Quotas of particular clients, as typed.
@@ -124,6 +128,8 @@ impl Typed {
             bans: self.bans.or(below.bans),
             timeouts: self.timeouts.or(below.timeouts),
             http: self.http.or(below.http),
+            upstream: self.upstream.or(below.upstream),
+            upstream_servers: self.upstream_servers.or(below.upstream_servers),
         }
     }
 }

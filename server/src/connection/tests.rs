@@ -33,6 +33,7 @@ impl Gate {
             backlog: 128,
             max_connections: 1000,
             timeouts: Timeouts::default(),
+            proxy: None,
         };
         change(&mut settings);
         let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
@@ -118,6 +119,7 @@ fn a_core_that_panics_while_starting_is_an_error_with_its_words() {
         backlog: 16,
         max_connections: 10,
         timeouts: Timeouts::default(),
+        proxy: None,
     };
     let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
     let error = start(&settings, move |core| {

@@ -2,7 +2,7 @@
 
 use super::{
     Reject,
-    chunked::{ChunkDecoder, Passed},
+    chunked::{ChunkDecoder, Passed, Piece},
     framing::Framing,
 };
 
@@ -53,7 +53,11 @@ impl Body {
                 take(input);
                 Ok(Passed::All)
             }
-            Body::Chunked(decoder) => decoder.advance_with(input, take),
+            Body::Chunked(decoder) => decoder.decode(input, |piece| {
+                if let Piece::Data(data) = piece {
+                    take(data);
+                }
+            }),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The chunked coding, decoded strictly (RFC 9112 section 7.1).
+//! The chunked coding, decoded strictly (RFC 9112 section 7.1), to be thrown away or passed on.
 //!
 //! ```text
 //!          hex          ;          BWS                     =
@@ -74,6 +74,13 @@ enum State {
     Done,
 }
 
+impl State {
+    #[inline]
+    fn is_trailer(self) -> bool {
+        matches!(self, State::TrailerStart | State::TrailerName | State::TrailerValue | State::TrailerLf)
+    }
+}
+
 /// What [`ChunkDecoder::advance`] made of its bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Passed {
@@ -81,6 +88,15 @@ pub enum Passed {
     All,
     /// The body ended after so many bytes.
     Ended(usize),
+}
+
+/// A piece of a body, as it lies in the input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Piece<'b> {
+    /// Content.
+    Data(&'b [u8]),
+    /// A part of the trailer section, without the empty line that ends it.
+    Trailer(&'b [u8]),
 }
 
 impl ChunkDecoder {
@@ -98,25 +114,29 @@ impl ChunkDecoder {
 
     /// Passes over the part of the body at the front of `input`.
     pub fn advance(&mut self, input: &[u8]) -> Result<Passed, Reject> {
-        self.advance_with(input, |_| {})
+        self.decode(input, |_| {})
     }
 
-    /// The same, with the content, piece by piece, given to `take`.
-    pub fn advance_with(&mut self, input: &[u8], mut take: impl FnMut(&[u8])) -> Result<Passed, Reject> {
+    /// The same, with every piece of it shown to `take`.
+    pub fn decode<'b>(&mut self, input: &'b [u8], mut take: impl FnMut(Piece<'b>)) -> Result<Passed, Reject> {
         let mut at = 0;
         while at < input.len() {
             if self.state == State::Data {
                 let step = self.chunk_left.min((input.len() - at) as u64);
                 let end = at + step as usize;
-                take(&input[at..end]);
                 self.chunk_left -= step;
+                take(Piece::Data(&input[at..end]));
                 at = end;
                 if self.chunk_left == 0 {
                     self.state = State::DataCr;
                 }
                 continue;
             }
+            let before = self.state;
             self.state = self.step(input[at])?;
+            if self.state.is_trailer() && before != State::SizeLf {
+                take(Piece::Trailer(&input[at..=at]));
+            }
             at += 1;
             if self.state == State::Done {
                 return Ok(Passed::Ended(at));
@@ -146,7 +166,7 @@ impl ChunkDecoder {
             }
             State::TrailerStart | State::TrailerName | State::TrailerValue | State::TrailerLf => self.trailer(byte),
             State::EndLf => expect(byte, b'\n', State::Done, Reject::Trailer),
-            State::Data | State::Done => unreachable!("advance() handles data, and stops when done"),
+            State::Data | State::Done => unreachable!("decode() handles data, and stops when done"),
         }
     }
 

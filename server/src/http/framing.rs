@@ -17,7 +17,18 @@ pub enum Framing {
     Chunked,
 }
 
-/// Gathers the field lines that frame a request, in any order.
+/// Where the content of an answer ends, if it may have any.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AnswerFraming {
+    /// After this many bytes.
+    Length(u64),
+    /// In chunks, until an empty one.
+    Chunked,
+    /// Where the connection does.
+    UntilClose,
+}
+
+/// Gathers the field lines that frame a message, in any order.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct FramingFields {
     length: Option<u64>,
@@ -66,6 +77,23 @@ impl FramingFields {
                 (Coding::Chunked | Coding::OtherThenChunked | Coding::ChunkedNotFinal, _) => Coding::ChunkedNotFinal,
             });
         self.coding = Some(after);
+    }
+
+    /// What Content-Length says.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The framing of an answer that may have content. Where the fields contradict each other an answer could be taken for two.
+    pub fn settle_answer(self, http10: bool) -> Result<AnswerFraming, Reject> {
+        match (self.coding, self.length) {
+            (None, Some(length)) => Ok(AnswerFraming::Length(length)),
+            (None, None) => Ok(AnswerFraming::UntilClose),
+            (Some(Coding::Chunked), None) if !http10 => Ok(AnswerFraming::Chunked),
+            (Some(_), _) if http10 => Err(Reject::TransferEncodingIn10),
+            (Some(_), Some(_)) => Err(Reject::TwoFramings),
+            (Some(_), None) => Err(Reject::TransferCoding),
+        }
     }
 
     /// The framing that the fields amount to, content of more than `body_bytes` refused.

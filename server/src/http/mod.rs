@@ -10,6 +10,8 @@
 //!   response    pre-rendered answers, appended to one buffer
 //! ```
 //!
+//! [`upstream`] is the other side: what is forwarded, and the answers that come back.
+//!
 //! [`scan::HeadScan`] and [`body::Body`] are the only state, both small enough to sit in an idle connection. Whether the bytes arrive at
 //! once or one by one makes no difference: a verdict depends on the bytes up to the one that settles it, never on where a read ended.
 //!
@@ -31,6 +33,7 @@ pub mod request;
 pub mod request_line;
 pub mod response;
 pub mod scan;
+pub mod upstream;
 
 pub use reject::{CloseReason, Reject};
 pub use request::{Progress, Request};

@@ -3,6 +3,7 @@
 //! One [`Driver::turn`] is one system call: everything the tasks asked for since the last turn is submitted, what has arrived is
 //! collected, and the clock is read once for all of it.
 
+mod dial;
 mod life;
 mod receive;
 mod send;
@@ -14,6 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use io_uring::cqueue;
+use socket2::SockAddr;
 use tollgate_limiter::Nanos;
 
 use self::send::Flight;
@@ -40,6 +42,8 @@ pub(super) struct Driver {
     pub(super) acceptor: Acceptor,
     /// Slots whose receive has to be asked for (again), in the order of asking.
     to_receive: Vec<u32>,
+    /// Addresses of connections under way to them, and their slots. The kernel may read them until it has connected.
+    dialled: Vec<(u32, Box<SockAddr>)>,
     /// Connections that have no task yet.
     newborn: Vec<u32>,
     expired: Vec<(Tick, u64)>,
@@ -75,6 +79,7 @@ impl Driver {
             wheel: Wheel::new(now),
             acceptor: Acceptor::new(settings.listener),
             to_receive: Vec::new(),
+            dialled: Vec::new(),
             newborn: Vec::new(),
             expired: Vec::new(),
             control: settings.control,
@@ -187,6 +192,7 @@ impl Driver {
             Op::Send => self.fell_short(token, completion.result()),
             Op::Resend => self.resent(token, completion.result()),
             Op::Accept => self.accepted(completion),
+            Op::Connect => self.connected(token, completion.result()),
             Op::Timer => {
                 if let Some(slot) = self.slots.of(token) {
                     slot.state.clear(State::TIMED);
@@ -247,6 +253,7 @@ impl Drop for Driver {
             std::mem::forget(slot.unsent.take());
         }
         std::mem::forget(std::mem::take(&mut self.flights));
+        std::mem::forget(std::mem::take(&mut self.dialled));
     }
 }
 

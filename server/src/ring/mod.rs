@@ -37,7 +37,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-pub(crate) use adopt::listener;
+pub(crate) use adopt::{listener, reset_stream_when_closed};
 pub(crate) use probe::probe;
 pub(crate) use socket::RingSocket;
 
@@ -65,7 +65,9 @@ pub(crate) async fn drive(
         let tick = Tick::at(driver.borrow().now());
         if tick != ticked {
             ticked = tick;
-            on_tick(driver.borrow().clock().unix_seconds());
+            // Not borrowed meanwhile: the upstream's connections are looked after then.
+            let seconds = driver.borrow().clock().unix_seconds();
+            on_tick(seconds);
         }
         if driver.borrow().rung && is_stopping(&driver) {
             return Ok(());

@@ -3,9 +3,10 @@
 //! ```text
 //!            accept            task drops its socket         last completion
 //!   free ───────────▶ open ───────────────────────▶ closing ───────────────▶ free, next generation
+//!          or dial
 //! ```
 //!
-//! A slot outlives its task: it is free again only when the kernel has nothing left to say about the socket's receive and send.
+//! A slot outlives its task: it is free again only when the kernel has nothing left to say about the socket's connect, receive and send.
 
 use std::os::fd::RawFd;
 use std::task::Waker;
@@ -99,6 +100,10 @@ impl State {
     pub const TIMED: State = Flags(1 << 9);
     /// It gets one buffer at a time.
     pub const RATIONED: State = Flags(1 << 10);
+    /// We opened it: it is none of the connections that are counted and capped.
+    pub const OUTBOUND: State = Flags(1 << 11);
+    /// The connect is with the kernel.
+    pub const CONNECTING: State = Flags(1 << 12);
 }
 
 impl News {
@@ -109,6 +114,7 @@ impl News {
     pub const WOKEN: News = Flags(1 << 4);
     pub const DRAINING: News = Flags(1 << 5);
     pub const END: News = Flags(1 << 6);
+    pub const CONNECTED: News = Flags(1 << 7);
 }
 
 impl Slot {
@@ -128,7 +134,7 @@ impl Slot {
     /// Whether its task would take input.
     #[inline]
     pub fn wants_input(&self) -> bool {
-        let unwanted = [State::HELD, State::ENDED, State::CLOSING];
+        let unwanted = [State::HELD, State::ENDED, State::CLOSING, State::CONNECTING];
         self.state.has(State::USED) && !unwanted.iter().any(|&state| self.state.has(state))
     }
 

@@ -2,17 +2,19 @@
 
 use std::cell::RefCell;
 use std::future::poll_fn;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::BorrowedFd;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use tollgate_limiter::Nanos;
 
+use super::adopt::reset_when_closed;
 use super::buffers::Filled;
 use super::driver::Driver;
 use super::slots::{News, Slot};
-use crate::socket::{Event, Socket};
+use crate::socket::{Dial, Event, Socket};
 
 /// A socket on the ring.
 pub(crate) struct RingSocket {
@@ -47,6 +49,7 @@ impl RingSocket {
 fn next_news(slot: &mut Slot) -> Event {
     let by_urgency = [
         // A failure stays: there is nothing else to say about the connection any more.
+        (News::CONNECTED, Event::Connected),
         (News::SENT, Event::Sent),
         (News::BLOCKED, Event::Blocked),
         (News::WOKEN, Event::Woken),
@@ -63,6 +66,8 @@ fn next_news(slot: &mut Slot) -> Event {
 }
 
 impl Socket for RingSocket {
+    type Dialer = RingDialer;
+
     #[inline]
     async fn event(&mut self) -> Event {
         poll_fn(|cx| self.poll_event(cx)).await
@@ -116,6 +121,13 @@ impl Socket for RingSocket {
         self.abort = true;
     }
 
+    fn reset(&mut self) {
+        let fd = self.driver.borrow().slots[self.index].fd;
+        // SAFETY: the descriptor is open until this socket is dropped.
+        reset_when_closed(unsafe { BorrowedFd::borrow_raw(fd) });
+        self.abort = true;
+    }
+
     #[inline]
     fn now(&self) -> Nanos {
         self.driver.borrow().now()
@@ -125,8 +137,29 @@ impl Socket for RingSocket {
         let fd = self.driver.borrow().slots[self.index].fd;
         // SAFETY: the descriptor is open until this socket is dropped.
         let socket = unsafe { BorrowedFd::borrow_raw(fd) };
-        let address = std::net::SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok()?;
+        let address = SocketAddr::try_from(rustix::net::getpeername(socket).ok()??).ok()?;
         Some(address.ip().to_canonical())
+    }
+
+    fn dialer(&self) -> RingDialer {
+        RingDialer(Rc::clone(&self.driver))
+    }
+}
+
+/// The ring, for those who open connections.
+#[derive(Clone)]
+pub(crate) struct RingDialer(Rc<RefCell<Driver>>);
+
+impl Dial for RingDialer {
+    type Socket = RingSocket;
+
+    fn dial(&self, to: SocketAddr) -> io::Result<RingSocket> {
+        let index = self.0.borrow_mut().dial(to)?;
+        Ok(RingSocket::new(Rc::clone(&self.0), index))
+    }
+
+    fn now(&self) -> Nanos {
+        self.0.borrow().now()
     }
 }
 

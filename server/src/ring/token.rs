@@ -33,6 +33,8 @@ pub(super) enum Op {
     Cancel,
     /// An accept that could not be cancelled.
     AcceptCancel,
+    /// A connection of our own.
+    Connect,
 }
 
 impl Token {
@@ -71,6 +73,7 @@ impl Token {
             9 => Op::DrainTimer,
             10 => Op::Cancel,
             11 => Op::AcceptCancel,
+            12 => Op::Connect,
             _ => Op::Ignored,
         }
     }
@@ -108,6 +111,7 @@ mod tests {
             Op::DrainTimer,
             Op::Cancel,
             Op::AcceptCancel,
+            Op::Connect,
         ];
         for op in ops {
             for (generation, slot) in [(0, 0), (1, 7), (GENERATION_MASK, u32::MAX)] {

@@ -152,6 +152,16 @@ impl Uring {
         unsafe { self.push(&entry) }
     }
 
+    /// Connects `fd`.
+    ///
+    /// # Safety
+    /// `address` stays valid until the completion of `token`.
+    pub unsafe fn connect(&mut self, fd: RawFd, address: *const libc::sockaddr, len: libc::socklen_t, token: Token) {
+        let entry = opcode::Connect::new(types::Fd(fd), address, len).build().user_data(token.user_data());
+        // SAFETY: the caller's promise.
+        unsafe { self.push(&entry) }
+    }
+
     /// Receives on `fd` into the buffers of group `group`, until cancelled, end of stream, or an error.
     #[inline]
     pub fn receive(&mut self, fd: RawFd, group: u16, token: Token) {

@@ -23,6 +23,7 @@ fn screen(config: &Config) -> Screen<'_> {
         allowed: config.allow.len(),
         denied: config.deny.len(),
         bans: config.bans.as_ref(),
+        upstream: config.upstream.as_ref(),
     }
 }
 

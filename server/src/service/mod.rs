@@ -174,11 +174,7 @@ impl Service {
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
         match self.admit(request, peer) {
-            Ok(key) => {
-                let decision = self.limiter.decide(key, now);
-                self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
-                Verdict::Decided(Judged { key, decision, teller: None })
-            }
+            Ok(key) => self.charge(key, now),
             Err(refusal) => match self.route(request) {
                 Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
                 Some(Route::Check(profile)) => self.check(request, profile, peer, now),
@@ -186,6 +182,44 @@ impl Service {
                 None => self.refuse(refusal),
             },
         }
+    }
+
+    #[inline]
+    fn charge(&self, key: Key, now: Nanos) -> Verdict {
+        let decision = self.limiter.decide(key, now);
+        self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
+        Verdict::Decided(Judged { key, decision, teller: None })
+    }
+
+    /// The same for a request that an upstream is to answer: every path, and every method but CONNECT.
+    pub(crate) fn judge_forwarded(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
+        let key = match (request.method, request.expect) {
+            (_, Expect::Other) => Err(Refusal::Expectation),
+            (Method::Connect, _) => Err(Refusal::Method),
+            _ => self.key(request, peer),
+        };
+        match key {
+            Ok(key) => self.charge(key, now),
+            Err(refusal) => self.refuse(refusal),
+        }
+    }
+
+    /// Counts a request that was let through and then shed.
+    pub(crate) fn count_shed(&self) {
+        self.count(|tally| {
+            tally.allowed -= 1;
+            tally.shed += 1;
+        });
+    }
+
+    /// What renders answers.
+    pub(crate) fn answers(&self) -> &Answers {
+        &self.answers
+    }
+
+    /// Appends what an allowed client may know of its quota.
+    pub(crate) fn limit_fields(&self, out: &mut Vec<u8>, key: Key, decision: Decision) {
+        self.answers.allowed_fields(out, decision, self.limiter.quotas(key));
     }
 
     fn may_ask(&self, peer: &Peer) -> bool {

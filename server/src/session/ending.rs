@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Whether a connection outlives this request (RFC 9112 section 9.3).
-pub(super) fn persistence(request: &Request<'_>) -> Persistence {
+pub(crate) fn persistence(request: &Request<'_>) -> Persistence {
     if request.connection.close {
         Persistence::Close(CloseReason::PeerAsked)
     } else if !request.http10 {

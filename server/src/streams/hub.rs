@@ -14,6 +14,8 @@ use crate::wheel::{Deadline, Tick, Wheel};
 pub(super) struct Hub {
     members: Vec<Member>,
     free: Vec<usize>,
+    /// Members that we opened.
+    outbound: usize,
     wheel: Wheel,
     expired: Vec<(Tick, u64)>,
     /// Output buffers at rest.
@@ -31,6 +33,8 @@ pub(super) struct Hub {
 struct Member {
     generation: u32,
     used: bool,
+    /// We opened it: it is none of the connections that are counted and capped.
+    outbound: bool,
     deadline: Deadline,
     waker: Option<Waker>,
     expired: bool,
@@ -61,6 +65,7 @@ impl Hub {
         Hub {
             members: Vec::new(),
             free: Vec::new(),
+            outbound: 0,
             wheel: Wheel::new(now),
             expired: Vec::new(),
             pool: Vec::new(),
@@ -73,15 +78,27 @@ impl Hub {
         }
     }
 
+    /// A seat for a connection that was accepted.
     pub fn join(&mut self) -> Seat {
         self.control.balance().opened(self.core);
+        self.seat(false)
+    }
+
+    /// A seat for a connection that we open.
+    pub fn join_outbound(&mut self) -> Seat {
+        self.outbound += 1;
+        self.seat(true)
+    }
+
+    fn seat(&mut self, outbound: bool) -> Seat {
         let index = self.free.pop().unwrap_or_else(|| {
             self.members.push(Member::default());
             self.members.len() - 1
         });
         let member = &mut self.members[index];
         let generation = member.generation.wrapping_add(1);
-        *member = Member { generation, used: true, draining: self.draining, ..Member::default() };
+        let draining = self.draining && !outbound;
+        *member = Member { generation, used: true, outbound, draining, ..Member::default() };
         Seat { index: index as u32, generation }
     }
 
@@ -89,14 +106,19 @@ impl Hub {
         if let Some(member) = self.member(seat) {
             member.used = false;
             member.waker = None;
+            let outbound = member.outbound;
             self.free.push(seat.index as usize);
-            self.control.balance().closed(self.core);
+            if outbound {
+                self.outbound -= 1;
+            } else {
+                self.control.balance().closed(self.core);
+            }
         }
     }
 
-    /// Connections of this core.
+    /// Connections that this core has accepted.
     pub fn len(&self) -> usize {
-        self.members.len() - self.free.len()
+        self.members.len() - self.free.len() - self.outbound
     }
 
     pub fn set_deadline(&mut self, seat: Seat, at: Nanos) {

@@ -3,18 +3,22 @@
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use futures_lite::{AsyncRead, AsyncWrite, future};
+use glommio::GlommioError;
 use glommio::net::TcpStream;
 use tollgate_limiter::Nanos;
 
 use super::hub::{Hub, Seat};
-use crate::socket::{Event, Socket};
+use crate::ring;
+use crate::socket::{Dial, Event, Socket};
+
+type Dialling = Pin<Box<dyn Future<Output = Result<TcpStream, GlommioError<()>>>>>;
 
 /// A socket on glommio's reactor.
 pub(crate) struct StreamSocket {
@@ -22,8 +26,10 @@ pub(crate) struct StreamSocket {
     /// Where every connection of the core reads to: whoever reads takes it all before anybody else runs.
     scratch: Rc<RefCell<Box<[u8]>>>,
     seat: Seat,
-    /// `None` once it has been handed on by `drop`.
+    /// `None` until it is connected, and once it has been handed on by `drop`.
     stream: Option<TcpStream>,
+    /// The connection on its way.
+    dialling: Option<Dialling>,
     output: Vec<u8>,
     sent: usize,
     /// Bytes in `scratch` that nobody has taken.
@@ -42,11 +48,18 @@ pub(crate) struct StreamSocket {
 impl StreamSocket {
     pub(super) fn new(hub: Rc<RefCell<Hub>>, scratch: Rc<RefCell<Box<[u8]>>>, stream: TcpStream) -> StreamSocket {
         let seat = hub.borrow_mut().join();
+        let mut socket = StreamSocket::on(hub, scratch, seat);
+        socket.stream = Some(stream);
+        socket
+    }
+
+    fn on(hub: Rc<RefCell<Hub>>, scratch: Rc<RefCell<Box<[u8]>>>, seat: Seat) -> StreamSocket {
         StreamSocket {
             hub,
             scratch,
             seat,
-            stream: Some(stream),
+            stream: None,
+            dialling: None,
             output: Vec::new(),
             sent: 0,
             filled: 0,
@@ -63,6 +76,19 @@ impl StreamSocket {
     fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<Event> {
         if self.failed {
             return Poll::Ready(Event::Failed);
+        }
+        if let Some(dialling) = &mut self.dialling {
+            match dialling.as_mut().poll(cx) {
+                Poll::Ready(Ok(stream)) => {
+                    self.dialling = None;
+                    // Fails only if the peer is gone again.
+                    let _ = stream.set_nodelay(true);
+                    self.stream = Some(stream);
+                    return Poll::Ready(Event::Connected);
+                }
+                Poll::Ready(Err(_)) => return self.fail(),
+                Poll::Pending => {}
+            }
         }
         let had_output = !self.output.is_empty();
         match self.poll_flush(cx) {
@@ -135,6 +161,8 @@ fn poll_write_all(
 }
 
 impl Socket for StreamSocket {
+    type Dialer = StreamDialer;
+
     async fn event(&mut self) -> Event {
         poll_fn(|cx| self.poll_event(cx)).await
     }
@@ -193,6 +221,13 @@ impl Socket for StreamSocket {
         self.aborted = true;
     }
 
+    fn reset(&mut self) {
+        if let Some(stream) = &self.stream {
+            ring::reset_stream_when_closed(stream);
+        }
+        self.aborted = true;
+    }
+
     fn now(&self) -> Nanos {
         self.hub.borrow().now
     }
@@ -200,12 +235,39 @@ impl Socket for StreamSocket {
     fn peer(&self) -> Option<IpAddr> {
         Some(self.stream.as_ref()?.peer_addr().ok()?.ip().to_canonical())
     }
+
+    fn dialer(&self) -> StreamDialer {
+        StreamDialer { hub: Rc::clone(&self.hub), scratch: Rc::clone(&self.scratch) }
+    }
+}
+
+/// glommio's reactor, for those who open connections.
+#[derive(Clone)]
+pub(crate) struct StreamDialer {
+    hub: Rc<RefCell<Hub>>,
+    scratch: Rc<RefCell<Box<[u8]>>>,
+}
+
+impl Dial for StreamDialer {
+    type Socket = StreamSocket;
+
+    fn dial(&self, to: SocketAddr) -> io::Result<StreamSocket> {
+        let seat = self.hub.borrow_mut().join_outbound();
+        let dialling: Dialling = Box::pin(TcpStream::connect(to));
+        let mut socket = StreamSocket::on(Rc::clone(&self.hub), Rc::clone(&self.scratch), seat);
+        socket.dialling = Some(dialling);
+        Ok(socket)
+    }
+
+    fn now(&self) -> Nanos {
+        self.hub.borrow().now
+    }
 }
 
 impl Drop for StreamSocket {
     fn drop(&mut self) {
         let (hub, seat) = (Rc::clone(&self.hub), self.seat);
-        let Some(mut stream) = self.stream.take() else { return };
+        let Some(mut stream) = self.stream.take() else { return hub.borrow_mut().leave(seat) };
         let (output, mut sent) = (std::mem::take(&mut self.output), self.sent);
         if output.is_empty() || self.aborted || self.failed {
             drop(stream);

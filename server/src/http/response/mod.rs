@@ -31,7 +31,8 @@ pub enum Persistence {
 }
 
 impl Persistence {
-    fn field(self) -> &'static [u8] {
+    /// Its Connection field line, if it has one.
+    pub fn field(self) -> &'static [u8] {
         match self {
             Persistence::Keep => b"",
             Persistence::KeepExplicitly => b"Connection: keep-alive\r\n",
@@ -81,6 +82,11 @@ impl Answers {
         self.limited.borrow_mut().set_date(date);
     }
 
+    /// What `Date` says now.
+    pub fn date(&self) -> [u8; date::LENGTH] {
+        self.date.get()
+    }
+
     /// Appends the answer to a decision. `quotas` are those of the client; they must not move as long as this value lives, for they are known
     /// again by their address.
     #[inline]
@@ -112,6 +118,14 @@ impl Answers {
                 }
                 out.extend_from_slice(b"\r\n");
             }
+        }
+    }
+
+    /// Appends the fields of an allowed request that somebody else answers.
+    pub fn allowed_fields(&self, out: &mut Vec<u8>, decision: Decision, quotas: &[Quota]) {
+        if let (Some(fields), Decision::Allow { remaining, reset_after, quota_index, .. }) = (&self.ratelimit, decision)
+        {
+            fields.borrow_mut().append_allowed(out, quotas, remaining, reset_after, quota_index);
         }
     }
 

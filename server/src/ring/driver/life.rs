@@ -112,6 +112,7 @@ impl Driver {
         if !slot.state.has(State::CLOSED) {
             slot.state.set(State::CLOSED);
             // The cancellations go first: an operation holds the socket open, and the peer would wait for our FIN.
+            self.stop_connecting(index);
             self.stop_receiving(index);
             self.stop_resending(index);
             let slot = &self.slots[index];
@@ -125,11 +126,14 @@ impl Driver {
 
     pub(super) fn free_if_done(&mut self, index: u32) {
         let slot = &self.slots[index];
-        let busy = slot.state.has(State::RECEIVING) || slot.is_sending();
+        let busy = slot.state.has(State::RECEIVING) || slot.state.has(State::CONNECTING) || slot.is_sending();
         if slot.state.has(State::CLOSED) && !busy {
+            let outbound = slot.state.has(State::OUTBOUND);
             self.slots.free(index);
-            self.control.balance().closed(self.core);
-            self.make_room();
+            if !outbound {
+                self.control.balance().closed(self.core);
+                self.make_room();
+            }
         }
     }
 

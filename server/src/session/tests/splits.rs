@@ -1,13 +1,11 @@
 //! However the bytes are cut into reads, requests and answers are the same; and where requests end is what a second parser says. The checks
 //! are those of the fuzz targets (see `server/fuzz/src/lib.rs`), here with generated requests and with the seeds.
 
-#[path = "../../../fuzz/src/lib.rs"]
-#[allow(dead_code)]
-mod checks;
-
 use std::{fs, path::Path};
 
 use proptest::{collection::vec, prelude::*, sample::select};
+
+use crate::checks;
 
 /// Whole requests, sound and unsound, from which pipelines are made.
 fn request() -> impl Strategy<Value = String> {

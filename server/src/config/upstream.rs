@@ -1,0 +1,212 @@
+//! `[upstream.NAME]`: what stands behind the gate.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::str::FromStr;
+use std::time::Duration;
+
+use super::section::{Review, Section};
+use super::units::{self, show_duration};
+use super::{Problem, value};
+use crate::http::host;
+use crate::proxy::{ProxySettings, Queue, UpstreamTimeouts};
+use crate::screen::plural;
+
+/// An upstream as meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// What the operator calls it.
+    pub name: String,
+    /// Its servers; at least one.
+    pub servers: Vec<ServerName>,
+    /// Requests that one core has under way there at a time.
+    pub max_in_flight: usize,
+    /// Where the next ones wait.
+    pub queue: Queue,
+    /// How long each thing may take.
+    pub timeouts: UpstreamTimeouts,
+}
+
+/// `HOST:PORT`, not looked up yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerName {
+    host: String,
+    port: u16,
+}
+
+/// A text that names no server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ServerNameError;
+
+impl fmt::Display for ServerNameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("not a server: write HOST:PORT, like 127.0.0.1:9000, [::1]:9000 or app.internal:80")
+    }
+}
+
+impl std::error::Error for ServerNameError {}
+
+impl FromStr for ServerName {
+    type Err = ServerNameError;
+
+    fn from_str(text: &str) -> Result<ServerName, ServerNameError> {
+        let (host, port) = text.rsplit_once(':').ok_or(ServerNameError)?;
+        let port: u16 = port.parse().map_err(|_| ServerNameError)?;
+        let is_name = host::is_authority(text.as_bytes()) && !text.contains(['%', ',', '/']);
+        if port == 0 || !is_name { Err(ServerNameError) } else { Ok(ServerName { host: host.to_owned(), port }) }
+    }
+}
+
+impl fmt::Display for ServerName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.host, self.port)
+    }
+}
+
+impl ServerName {
+    /// All addresses of that name.
+    fn resolve(&self) -> Result<Vec<SocketAddr>, Problem> {
+        if self.host == "localhost" {
+            // As for --listen: one address, whatever the name server says.
+            return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)]);
+        }
+        let unknown = |what: &dyn fmt::Display| Problem::with_flags(format!("upstream server {self}"), what);
+        let addresses = self.to_string().to_socket_addrs().map_err(|error| {
+            unknown(&format_args!("its name cannot be looked up: {error}: check it, or write an address"))
+        })?;
+        let addresses: Vec<SocketAddr> = addresses.collect();
+        if addresses.is_empty() { Err(unknown(&"it has no address: write one")) } else { Ok(addresses) }
+    }
+}
+
+impl Upstream {
+    /// With the names of its servers looked up; once, at start.
+    pub(super) fn settings(&self) -> Result<ProxySettings, Problem> {
+        let mut servers = Vec::new();
+        for server in &self.servers {
+            for address in server.resolve()? {
+                if !servers.contains(&address) {
+                    servers.push(address);
+                }
+            }
+        }
+        Ok(ProxySettings {
+            servers,
+            host: self.servers[0].to_string(),
+            max_in_flight: self.max_in_flight,
+            queue: self.queue,
+            timeouts: self.timeouts,
+        })
+    }
+}
+
+impl fmt::Display for Upstream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let servers: Vec<String> = self.servers.iter().map(ToString::to_string).collect();
+        let waiting = match self.queue.max {
+            0 => "none wait".to_owned(),
+            max => format!("{max} wait at most {}", show_duration(self.queue.timeout)),
+        };
+        let (servers, in_flight) = (servers.join(", "), plural(self.max_in_flight, "request"));
+        write!(f, "{}: {servers}; per core {in_flight} in flight, {waiting}", self.name)
+    }
+}
+
+/// What the file and the flags mean together: servers that are flags replace those of the file.
+pub(super) fn meant(file: Option<Upstream>, flags: Option<Vec<ServerName>>) -> Option<Upstream> {
+    match (file, flags) {
+        (file, None) => file,
+        (Some(file), Some(servers)) => Some(Upstream { servers, ..file }),
+        (None, Some(servers)) => Some(Upstream {
+            name: "default".to_owned(),
+            servers,
+            max_in_flight: ProxySettings::MAX_IN_FLIGHT,
+            queue: Queue::default(),
+            timeouts: UpstreamTimeouts::default(),
+        }),
+    }
+}
+
+/// Reads the one table in `[upstream]`.
+pub(super) fn read(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Upstream> {
+    let start = top.value("upstream")?.span().start;
+    let problems_before = review.problems.len();
+    let tables = top.tables(review, "upstream")?;
+    let mut tables = tables.into_iter();
+    let Some((name, start, mut section)) = tables.next() else {
+        if review.problems.len() == problems_before {
+            review.reject(start, "upstream", "names no upstream: write [upstream.app] above its servers");
+        }
+        return None;
+    };
+    if let Some((other, start, _)) = tables.next() {
+        let what = format_args!("there is one upstream already, {name:?}: list all servers there");
+        review.reject(start, format!("upstream.{other}"), what);
+        return None;
+    }
+    if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
+        let subject = format!("upstream.{}", super::problem::quoted(&name));
+        review.reject(start, subject, "name it with letters, digits, - and _, like [upstream.app]");
+        return None;
+    }
+    let mut servers = Vec::new();
+    for (place, text) in section.strings(review, "servers") {
+        match text.parse() {
+            Ok(server) => servers.push(server),
+            Err(error) => {
+                let subject = format!("upstream.{name}.servers = {}", super::problem::quoted(&text));
+                review.problems.push(Problem::new(place, subject, error));
+            }
+        }
+    }
+    if servers.is_empty() && review.problems.len() == problems_before {
+        let what = "missing: list its servers, like servers = [\"127.0.0.1:9000\"]";
+        review.reject(start, format!("upstream.{name}.servers"), what);
+    }
+    let max_in_flight = section.read(review, "max-in-flight", |text| units::count(text, 1, 65_536));
+    let queue = queue(&mut section, review);
+    let timeouts = timeouts(&mut section, review);
+    section.finish(review);
+    let max_in_flight = max_in_flight.map_or(ProxySettings::MAX_IN_FLIGHT, |most| most as usize);
+    (!servers.is_empty()).then_some(Upstream { name, servers, max_in_flight, queue, timeouts })
+}
+
+fn queue(section: &mut Section<'_, '_>, review: &mut Review) -> Queue {
+    let default = Queue::default();
+    let Some(mut section) = section.section(review, "queue") else { return default };
+    let max = section.read(review, "max", |text| units::count(text, 0, 65_536));
+    let timeout = section.read(review, "timeout", |text| value::timeout(text, value::SHORTEST_TIMEOUT));
+    section.finish(review);
+    Queue { max: max.map_or(default.max, |max| max as usize), timeout: timeout.unwrap_or(default.timeout) }
+}
+
+fn timeouts(section: &mut Section<'_, '_>, review: &mut Review) -> UpstreamTimeouts {
+    let default = UpstreamTimeouts::default();
+    let Some(mut section) = section.section(review, "timeouts") else { return default };
+    let mut read = |key, otherwise: Duration| {
+        section.read(review, key, |text| value::timeout(text, value::SHORTEST_TIMEOUT)).unwrap_or(otherwise)
+    };
+    let timeouts = UpstreamTimeouts {
+        connect: read("connect", default.connect),
+        response_head: read("response-head", default.response_head),
+        idle: read("idle", default.idle),
+        total: read("total", default.total),
+    };
+    section.finish(review);
+    timeouts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ServerName;
+
+    #[test]
+    fn a_server_is_a_host_and_a_port() {
+        for text in ["127.0.0.1:9000", "[::1]:80", "app.internal:8080", "localhost:1"] {
+            assert_eq!(text.parse::<ServerName>().map(|name| name.to_string()), Ok(text.to_owned()));
+        }
+        for text in ["", "app", ":80", "app:", "app:0", "app:99999", "http://app:80", "a b:80", "::1:80x", "app:80/x"] {
+            assert!(text.parse::<ServerName>().is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! How an exchange fails, and what the client hears of it.
+//!
+//! | event | answer |
+//! |---|---|
+//! | no slot, and the queue is full, or it took too long there | 503 with `Retry-After`: shed |
+//! | connect refused, connection lost before the head of the answer | one more try if [`Failure::allows_retry`], then 502 |
+//! | what came is no answer | 502 |
+//! | connect, head or the whole too late | 504 |
+//! | anything after the head went to the client | the connection closes, visibly in the middle |
+
+use super::slots::Shed;
+use crate::http::response::Plain;
+use crate::http::upstream::Malformed;
+
+/// Why there is no whole answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Failure {
+    Shed(Shed),
+    /// Refused, unreachable, or no descriptors.
+    Connect,
+    ConnectTimeout,
+    /// The connection was lost.
+    Lost {
+        /// Before anything had come.
+        silent: bool,
+    },
+    HeadTimeout,
+    /// Nothing came for too long in the middle of the answer.
+    Idle,
+    /// The whole took too long.
+    Total,
+    Malformed(Malformed),
+}
+
+impl Failure {
+    /// Whether trying again cannot do the same thing twice; `repeatable`: the request is idempotent and without content.
+    pub fn allows_retry(self, repeatable: bool) -> bool {
+        match self {
+            // Not a byte of the request has left.
+            Failure::Connect => true,
+            Failure::Lost { silent } => silent && repeatable,
+            _ => false,
+        }
+    }
+
+    /// What the client is told, if it has been told nothing yet. The field is that of RFC 9209.
+    pub fn answer(self) -> Plain<'static> {
+        let (status, fields, body) = match self {
+            Failure::Shed(_) => (
+                "503 Service Unavailable",
+                "Retry-After: 1\r\nProxy-Status: tollgate; error=connection_limit_reached\r\n",
+                "too many requests are waiting for this service: try again in a moment\n",
+            ),
+            Failure::Connect => (
+                "502 Bad Gateway",
+                "Proxy-Status: tollgate; error=connection_refused\r\n",
+                "the service cannot be reached\n",
+            ),
+            Failure::ConnectTimeout => (
+                "504 Gateway Timeout",
+                "Proxy-Status: tollgate; error=connection_timeout\r\n",
+                "the service took too long to accept a connection\n",
+            ),
+            Failure::Lost { .. } => (
+                "502 Bad Gateway",
+                "Proxy-Status: tollgate; error=connection_terminated\r\n",
+                "the service closed the connection before it answered\n",
+            ),
+            Failure::HeadTimeout | Failure::Idle | Failure::Total => (
+                "504 Gateway Timeout",
+                "Proxy-Status: tollgate; error=http_response_timeout\r\n",
+                "the service took too long to answer\n",
+            ),
+            Failure::Malformed(_) => (
+                "502 Bad Gateway",
+                "Proxy-Status: tollgate; error=http_protocol_error\r\n",
+                "the service sent what is no answer\n",
+            ),
+        };
+        Plain { status, kind: "text/plain", fields, body }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_sent_again_only_when_it_cannot_have_been_heard_or_does_no_harm() {
+        assert!(Failure::Connect.allows_retry(false));
+        assert!(Failure::Lost { silent: true }.allows_retry(true));
+        assert!(!Failure::Lost { silent: true }.allows_retry(false), "a POST may have been heard");
+        assert!(!Failure::Lost { silent: false }.allows_retry(true), "an answer had begun");
+        for failure in [Failure::HeadTimeout, Failure::ConnectTimeout, Failure::Total, Failure::Shed(Shed::QueueFull)] {
+            assert!(!failure.allows_retry(true), "{failure:?}: again would take as long again");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! The gate in front of a service: what the quota allows is forwarded, and the answer streamed back.
+//!
+//! ```text
+//!                      one task per client connection                            this core's own
+//!   ┌──────────────────────────────────────────────────────────────────────┐   ┌────────────────┐
+//!   │ client ── intake: head, verdict, content      replies, in order      │   │ upstream       │
+//!   │              │ denied, refused ─────────────▶ an answer of our own   │   │  slots, queue  │
+//!   │              │ allowed ─▶ exchange ─────────▶ ┐                      │   │  servers       │
+//!   │              │              │ slot or queue ──┼──────────────────────┼──▶│  idle          │
+//!   │              │ content ───▶ │ head, content ──┼──────────────────────┼──▶│   connections  │
+//!   │              │              │ answer ◀────────┼──────────────────────┼───│                │
+//!   │ client ◀── one send ◀────── └────────────────▶ ┘ the oldest first     │   └────────────────┘
+//!   └──────────────────────────────────────────────────────────────────────┘
+//! ```
+//!
+//! Pipelined requests of one connection are under way at the same time ([`MOST_REPLIES`]), each an `async fn` of straight-line code
+//! ([`exchange`]); all of them are polled by the one task that owns the client, so they share memory without locks or wake-ups, and to
+//! drop the client is to cancel them all: an upstream connection that is dropped in the middle is closed, a slot given back.
+//!
+//! # Invariants
+//!
+//! 1. **Denied means untouched.** The upstream hears of a request only when the limiter has let it through.
+//! 2. **Written anew.** Every byte that frames a message is our own; see [`crate::http::upstream`].
+//! 3. **In order, and whole or visibly cut.** An answer is never passed off as complete: a chunked one lacks its last chunk, one with a length is
+//!    short, one that ends with the connection ends with a reset.
+//! 4. **Bounded.** Per exchange and direction: [`BUFFER`] ([`BUFFER_BEHIND`] for an answer that waits its turn) and what one receive brings; per connection: [`MOST_REPLIES`] exchanges; per core:
+//!    `max-in-flight` of them upstream, `queue.max` waiting.
+//! 5. **A connection is used again only if nothing is left on it**: the answer was complete, the request too, and nothing came after.
+//! 6. **Nobody is asked twice**, unless nothing was sent, or the request is idempotent, has no content, and nothing was received.
+
+mod client;
+mod desk;
+mod exchange;
+mod failure;
+mod intake;
+mod own;
+mod replies;
+mod settings;
+mod slots;
+mod talk;
+mod upstream;
+
+use std::rc::Rc;
+
+pub(crate) use client::serve;
+pub use settings::{ProxySettings, Queue, UpstreamTimeouts};
+
+use crate::connection::Site;
+use crate::socket::Socket;
+use upstream::Upstream;
+
+/// What the proxied connections of one core share.
+pub(crate) struct Gate<S> {
+    site: Rc<Site>,
+    upstream: Upstream<S>,
+}
+
+impl<S: Socket> Gate<S> {
+    pub fn new(site: Rc<Site>, settings: &ProxySettings) -> Gate<S> {
+        Gate { site, upstream: Upstream::new(settings) }
+    }
+
+    /// Closes upstream connections that have been idle for too long, or that the upstream has closed.
+    pub fn sweep(&self) {
+        self.upstream.sweep();
+    }
+}
+
+/// Requests of one connection that are under way or whose answers wait for their turn.
+const MOST_REPLIES: usize = 16;
+/// What an exchange holds in either direction before the side that it comes from is no longer read.
+const BUFFER: usize = 32 << 10;
+/// What it holds of an answer that waits for those before it.
+const BUFFER_BEHIND: usize = 4 << 10;

@@ -1,0 +1,167 @@
+//! The servers behind the gate, as one core sees them: who gets the next request, and which connections are at rest.
+
+use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use tollgate_limiter::Nanos;
+
+use super::settings::ProxySettings;
+use super::slots::Slots;
+use crate::socket::{Dial, Event, Socket};
+
+/// An upstream.
+pub(super) struct Upstream<S> {
+    pub host: String,
+    pub slots: Slots,
+    pub timeouts: Timeouts,
+    servers: Vec<Server<S>>,
+    /// Where to begin looking, so that equals take turns.
+    turn: Cell<usize>,
+    /// Requests that are being sent for the second time.
+    retries: Cell<usize>,
+}
+
+/// The upstream's timeouts, as the clock counts.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Timeouts {
+    pub queue: Nanos,
+    pub connect: Nanos,
+    pub response_head: Nanos,
+    pub idle: Nanos,
+    pub total: Nanos,
+}
+
+/// One server.
+pub(super) struct Server<S> {
+    address: SocketAddr,
+    in_flight: Cell<usize>,
+    /// It refused a connection: passed over until then, if there are others.
+    paused_until: Cell<Nanos>,
+    /// Connections at rest; the one used last is taken first, so that the others can go.
+    idle: RefCell<Vec<S>>,
+}
+
+/// A request at a server, until it is dropped.
+pub(super) struct Visit<'u, S>(&'u Server<S>);
+
+/// A second try, until it is dropped.
+pub(super) struct Retry<'u>(&'u Cell<usize>);
+
+impl<S: Socket> Upstream<S> {
+    pub fn new(settings: &ProxySettings) -> Upstream<S> {
+        let server = |&address| Server {
+            address,
+            in_flight: Cell::new(0),
+            paused_until: Cell::new(Nanos::ZERO),
+            idle: RefCell::default(),
+        };
+        let timeouts = &settings.timeouts;
+        Upstream {
+            host: settings.host.clone(),
+            slots: Slots::new(settings.max_in_flight, settings.queue.max),
+            timeouts: Timeouts {
+                queue: settings.queue.timeout.into(),
+                connect: timeouts.connect.into(),
+                response_head: timeouts.response_head.into(),
+                idle: timeouts.idle.into(),
+                total: timeouts.total.into(),
+            },
+            servers: settings.servers.iter().map(server).collect(),
+            turn: Cell::new(0),
+            retries: Cell::new(0),
+        }
+    }
+
+    /// The server with the fewest requests in flight among those that are not paused; among all of them, if all are.
+    pub fn visit(&self, now: Nanos) -> Visit<'_, S> {
+        let count = self.servers.len();
+        let turn = self.turn.get();
+        self.turn.set((turn + 1) % count);
+        let by_turn = (0..count).map(|step| &self.servers[(turn + step) % count]);
+        let server = by_turn
+            .min_by_key(|server| (server.paused_until.get() > now, server.in_flight.get()))
+            .expect("an upstream has a server");
+        server.in_flight.set(server.in_flight.get() + 1);
+        Visit(server)
+    }
+
+    /// Leave to try once more, within a budget: when everything fails, trying everything twice would only double the load.
+    pub fn retry(&self) -> Option<Retry<'_>> {
+        let budget = RETRIES_AT_LEAST.max(self.slots.taken() / RETRIES_ONE_IN);
+        (self.retries.get() < budget).then(|| {
+            self.retries.set(self.retries.get() + 1);
+            Retry(&self.retries)
+        })
+    }
+
+    pub fn sweep(&self) {
+        for server in &self.servers {
+            server.idle.borrow_mut().retain_mut(is_quiet);
+        }
+    }
+}
+
+impl<S: Socket> Visit<'_, S> {
+    /// A connection at rest that is still good, as far as one can know.
+    pub fn idle(&self) -> Option<S> {
+        let mut idle = self.0.idle.borrow_mut();
+        while let Some(mut socket) = idle.pop() {
+            if is_quiet(&mut socket) {
+                return Some(socket);
+            }
+        }
+        None
+    }
+
+    /// A new connection.
+    pub fn dial(&self, dialer: &impl Dial<Socket = S>) -> std::io::Result<S> {
+        dialer.dial(self.0.address)
+    }
+
+    /// Puts a connection to rest, for at most `span`.
+    pub fn rest(&self, mut socket: S, span: Nanos) {
+        let until = socket.now().saturating_add(span);
+        socket.deadline(until);
+        if is_quiet(&mut socket) {
+            self.0.idle.borrow_mut().push(socket);
+        }
+    }
+
+    /// It refused: others first, for a moment.
+    pub fn pause(&self, now: Nanos) {
+        self.0.paused_until.set(now.saturating_add(PAUSE));
+    }
+}
+
+/// Whether nothing has happened on a connection at rest: no end, no deadline, and no bytes, which would answer a question nobody asked.
+fn is_quiet<S: Socket>(socket: &mut S) -> bool {
+    loop {
+        // With a waker that wakes nobody, whoever waited on this connection last is forgotten.
+        match pin!(socket.event()).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Pending => return true,
+            // Old news.
+            Poll::Ready(Event::Sent | Event::Blocked | Event::Woken | Event::Connected) => {}
+            Poll::Ready(Event::Input | Event::End | Event::Failed | Event::Expired | Event::Draining) => return false,
+        }
+    }
+}
+
+impl<S> Drop for Visit<'_, S> {
+    fn drop(&mut self) {
+        self.0.in_flight.set(self.0.in_flight.get() - 1);
+    }
+}
+
+impl Drop for Retry<'_> {
+    fn drop(&mut self) {
+        self.0.set(self.0.get() - 1);
+    }
+}
+
+/// How long a server that refused is passed over.
+const PAUSE: Nanos = Nanos::from_secs(1);
+/// Second tries at a time: so many, or one in so many requests, whichever is more.
+const RETRIES_AT_LEAST: usize = 3;
+const RETRIES_ONE_IN: usize = 5;

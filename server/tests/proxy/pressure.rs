@@ -1,0 +1,205 @@
+//! Caps, queues, slow readers, and memory.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::got::{ask, get};
+use crate::support::clock::{Stopwatch, wait_until};
+use crate::support::process::resident_bytes;
+use rustix::process::Signal;
+
+use crate::support::server::{Server, on_both_engines};
+use crate::upstream::Upstream;
+use crate::{gate_with, ok, request};
+
+#[test]
+fn beyond_the_cap_requests_wait_their_turn_and_beyond_the_queue_they_are_shed() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            while let Some(request) = visit.request() {
+                if request.line().contains("/hold") {
+                    visit.head();
+                } else {
+                    visit.peer.try_send(ok("served"));
+                }
+            }
+        });
+        let settings = "max-in-flight = 2\nqueue = { max = 2, timeout = \"20s\" }";
+        let server = gate_with(engine, upstream.address, settings);
+        let mut holders = server.connect_many(2);
+        for holder in &mut holders {
+            holder.send(request("/hold"));
+            upstream.seen();
+        }
+        let mut waiting = server.connect_many(2);
+        for peer in &mut waiting {
+            peer.send(request("/wait"));
+            peer.sees_nothing_for(Duration::from_millis(50));
+        }
+        let mut late = server.connect();
+        let shed = ask(&mut late, &request("/late"));
+        assert_eq!((shed.status, shed.field("Retry-After")), (503, Some("1")));
+        assert_eq!(shed.field("Proxy-Status"), Some("tollgate; error=connection_limit_reached"));
+        assert_eq!(upstream.unseen(), [], "nobody but the holders got through");
+        drop(holders);
+        for peer in &mut waiting {
+            assert_eq!(get(peer).text(), "served");
+        }
+        assert_eq!(ask(&mut late, &request("/late")).text(), "served");
+        drop((waiting, late));
+        server.signal(Signal::TERM);
+        let (_, logged) = server.wait();
+        let counted = "6 requests: 5 allowed, 0 denied, 0 rejected, 1 shed";
+        assert!(logged.iter().any(|line| line.contains(counted)), "{logged:#?}");
+    });
+}
+
+#[test]
+fn who_waits_too_long_is_shed_and_the_place_is_free_again() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| while visit.request().is_some() {});
+        let settings = "max-in-flight = 1\nqueue = { max = 1, timeout = \"150ms\" }";
+        let server = gate_with(engine, upstream.address, settings);
+        let mut holder = server.connect();
+        holder.send(request("/hold"));
+        upstream.seen();
+        let mut peer = server.connect();
+        for _ in 0..3 {
+            let watch = Stopwatch::start();
+            let shed = ask(&mut peer, &request("/wait"));
+            assert_eq!((shed.status, shed.field("Retry-After")), (503, Some("1")));
+            assert!(watch.elapsed() >= Duration::from_millis(150), "{:?}", watch.elapsed());
+        }
+    });
+}
+
+/// Eight bytes, again and again, in which every block says where it is.
+fn block(number: usize) -> Vec<u8> {
+    (0..BLOCK / 8).flat_map(|at| ((number * BLOCK / 8 + at) as u64).to_be_bytes()).collect()
+}
+
+const BLOCK: usize = 64 << 10;
+/// 100 MB.
+const BLOCKS: usize = 1600;
+
+fn grown(server: &Server, before: u64) -> u64 {
+    resident_bytes(server.pid()).saturating_sub(before)
+}
+
+#[test]
+fn a_hundred_megabytes_pass_either_way_and_none_of_them_stay() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            while let Some(head) = visit.head() {
+                if head.starts_with("POST") {
+                    for number in 0..BLOCKS {
+                        assert!(visit.bytes(BLOCK).expect("content") == block(number), "block {number}");
+                    }
+                    visit.peer.send(ok("thanks"));
+                } else {
+                    visit.peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", BLOCK * BLOCKS));
+                    for number in 0..BLOCKS {
+                        visit.peer.send(block(number));
+                    }
+                }
+            }
+        });
+        let server = gate_with(engine, upstream.address, "[http]\nbody-bytes = \"1024MiB\"");
+        let mut peer = server.connect();
+        let before = resident_bytes(server.pid());
+        let mut most = 0;
+        peer.send(request("/"));
+        while crate::upstream::find(peer.received(), b"\r\n\r\n").is_none() {
+            peer.receive().expect("an answer");
+        }
+        let head_length = crate::upstream::find(peer.received(), b"\r\n\r\n").expect("the head") + 4;
+        peer.take(head_length);
+        for number in 0..BLOCKS {
+            while peer.received().len() < BLOCK {
+                peer.receive().expect("content");
+            }
+            assert!(peer.take(BLOCK) == block(number), "block {number}");
+            most = most.max(grown(&server, before));
+        }
+        peer.send(format!("POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", BLOCK * BLOCKS));
+        for number in 0..BLOCKS {
+            peer.send(block(number));
+            most = most.max(grown(&server, before));
+        }
+        assert_eq!(get(&mut peer).text(), "thanks");
+        assert!(most < 4 << 20, "the gate grew by {most} bytes");
+    });
+}
+
+#[test]
+fn a_client_that_does_not_read_stops_the_upstream_and_hurts_nobody_else() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            while let Some(request) = visit.request() {
+                if request.line().contains("/endless") {
+                    visit.peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+                    let chunk = [b"10000\r\n", &block(0)[..], b"\r\n"].concat();
+                    visit.peer.stuff(&chunk, Duration::from_millis(300));
+                    visit.say("stopped");
+                    visit.ending();
+                } else {
+                    visit.peer.try_send(ok("quick"));
+                }
+            }
+        });
+        let server = gate_with(engine, upstream.address, "");
+        let before = resident_bytes(server.pid());
+        let mut deaf = server.connect();
+        deaf.send(request("/endless"));
+        upstream.seen();
+        assert_eq!(upstream.seen().head, "stopped");
+        let grown = grown(&server, before);
+        assert!(grown < 2 << 20, "the gate keeps {grown} bytes for one that doesn't read");
+        let mut quick = server.connect();
+        for _ in 0..20 {
+            assert_eq!(ask(&mut quick, &request("/quick")).text(), "quick");
+        }
+    });
+}
+
+#[test]
+fn a_client_that_never_reads_is_closed_and_its_upstream_connection_with_it() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            visit.request();
+            visit.peer.send("HTTP/1.1 200 OK\r\n\r\n");
+            visit.peer.stuff_until_closed(&block(0));
+            visit.say("cancelled");
+        });
+        let server = gate_with(engine, upstream.address, "[timeouts]\nwrite = \"300ms\"");
+        let mut deaf = server.connect();
+        deaf.send(request("/"));
+        upstream.seen();
+        assert_eq!(upstream.seen().head, "cancelled");
+    });
+}
+
+#[test]
+fn an_upstream_that_does_not_read_stops_the_client_and_costs_no_memory() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            visit.head();
+            visit.say("begun");
+            thread::park_timeout(Duration::from_secs(20));
+        });
+        let server = gate_with(engine, upstream.address, "[http]\nbody-bytes = \"1024MiB\"");
+        let before = resident_bytes(server.pid());
+        let mut peer = server.connect();
+        peer.send("POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
+        upstream.seen();
+        let sent = peer.stuff(&block(0), Duration::from_millis(300));
+        assert!(sent > BLOCK, "{sent}");
+        let grown = grown(&server, before);
+        assert!(grown < 2 << 20, "the gate keeps {grown} bytes for an upstream that doesn't read");
+        wait_until("the gate is idle", || {
+            let busy = crate::support::process::cpu_time(server.pid());
+            thread::park_timeout(Duration::from_millis(200));
+            crate::support::process::cpu_time(server.pid()) - busy < Duration::from_millis(50)
+        });
+    });
+}
