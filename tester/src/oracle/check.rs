@@ -69,7 +69,7 @@ impl Check {
     pub(super) fn maybe(&mut self, id: u32) {
         match self {
             Self::Sliding(window) => window.latest.maybe(id),
-            Self::Fixed(fixed) => fixed.maybe(id),
+            Self::Fixed(fixed) => fixed.any.latest.maybe(id),
             Self::Bucket(bucket) => bucket.maybe(id),
         }
     }

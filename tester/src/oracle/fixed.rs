@@ -44,6 +44,7 @@ impl Fixed {
     pub(super) fn judge(&mut self, id: u32, span: Span) -> Option<Broken> {
         let any = self.any.judge(id, span);
         if self.any.latest.has_maybes(id) {
+            // Any of its windows may have been opened by one of those.
             return any;
         }
         let done = self.any.latest.done(id);
@@ -52,13 +53,8 @@ impl Fixed {
     }
 
     pub(super) fn add(&mut self, id: u32, span: Span) -> bool {
-        let is_full = self.openings.of(id).is_full(self.windows);
+        let is_full = !self.any.latest.has_maybes(id) && self.openings.of(id).is_full(self.windows);
         self.any.add(id, span) || is_full
-    }
-
-    pub(super) fn maybe(&mut self, id: u32) {
-        self.any.latest.maybe(id);
-        self.openings.of(id).lose();
     }
 
     pub(super) fn fetch(&self, ids: impl Iterator<Item = u32> + Clone) {

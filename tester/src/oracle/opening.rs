@@ -96,8 +96,7 @@ impl Opening {
         self.count >= windows.limit
     }
 
-    /// A request was admitted without our knowing, if it was: from now on nothing is certain.
-    pub(super) fn lose(&mut self) {
+    fn lose(&mut self) {
         *self = Self::LOST;
     }
 

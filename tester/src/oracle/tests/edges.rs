@@ -58,10 +58,19 @@ fn what_is_done_before_a_fixed_window_can_be_over_is_inside() {
 #[test]
 fn behind_a_full_window_the_next_is_known_as_well() {
     let promise = exact("2/1s", "fixed-window");
-    // Full at 1101, so the one at 2000 opened the next, at 2000 or later.
-    let full = [(1000, 1001, Allowed), (1100, 1101, Allowed), (2000, 2001, Allowed), (2100, 2101, Allowed)];
-    for (sent, too_many) in [(2998, 1), (2999, 0)] {
-        assert_eq!(proven(promise, &[full.as_slice(), &[(sent, sent + 1, Allowed)]].concat()), (too_many, 0), "{sent}");
+    let full = [(1000, 1001, Allowed), (1900, 1901, Allowed)];
+    let followed_by = |requests: &[_]| proven(promise, &[full.as_slice(), requests].concat()).0;
+    // The next one opened it.
+    for (done, too_many) in [(3299, 1), (3300, 0)] {
+        let next = [(2300, 2301, Allowed), (2400, 2401, Allowed), (3298, done, Allowed)];
+        assert_eq!(followed_by(&next), too_many, "{done}");
+    }
+    // Sent before the first can have ended, it opened the next when that had.
+    for (done, too_many) in [(2999, 1), (3000, 0)] {
+        let next = [(1990, 2005, Allowed), (2400, 2401, Allowed), (2998, done, Allowed)];
+        assert_eq!(followed_by(&next), too_many, "{done}");
+        let answered_late = [(2300, 2301, Allowed), (1990, 2302, Allowed), (2998, done, Allowed)];
+        assert_eq!(followed_by(&answered_late), too_many, "{done}");
     }
     // Not full: the one at 1999 may belong to the first.
     let half = [(1000, 1001, Allowed), (1999, 2002, Allowed), (2100, 2101, Allowed), (2200, 2201, Allowed)];
@@ -99,6 +108,25 @@ fn a_bucket_lets_its_burst_pass_and_what_runs_out() {
     for (sent, too_many) in [(1078, 1), (1079, 0)] {
         let requests = [(1000, 1001, Allowed), (1001, 1002, Allowed), (sent, sent + 1, Allowed)];
         assert_eq!(proven(promise, &requests), (too_many, 0), "{sent}");
+    }
+}
+
+#[test]
+fn a_bucket_takes_an_early_request_with_a_late_answer_if_that_proves_more() {
+    let promise = exact("10/1s", "token-bucket:2");
+    for (early, too_many) in [(1480, 2), (100, 1)] {
+        let burst = [(1490, 1491, Allowed), (1491, 1492, Allowed), (early, 1493, Allowed), (1493, 1494, Allowed)];
+        assert_eq!(proven(promise, &burst), (too_many, 0), "{early}");
+    }
+}
+
+#[test]
+fn a_bucket_of_a_fast_clock_may_hold_less_and_be_refilled_later() {
+    // Ten units of 90 ms, each paid off after 110.
+    let promise = exact("10/1s", "token-bucket:10").with_drift_ppm(100_000);
+    for (maybes, wrong) in [(7, 1), (8, 0)] {
+        let requests = [[(1000, 1001, TimedOut)].repeat(maybes), vec![(5000, 5001, Denied)]].concat();
+        assert_eq!(proven(promise, &requests), (0, wrong), "{maybes}");
     }
 }
 
@@ -193,6 +221,8 @@ fn a_verdict_needs_somebody_at_the_limit() {
     assert_eq!(verdict(&[(1000, 1001, TimedOut)]), Verdict::Inconclusive(Why::NoAnswers));
     assert_eq!(verdict(&[(1000, 1001, Allowed), (2000, 2001, Allowed)]), Verdict::Inconclusive(Why::NeverAtLimit));
     assert_eq!(verdict(&[(1000, 1001, Allowed), (1900, 1901, Allowed)]), Verdict::Conforms);
+    let full = [(1000, 1001, Allowed), (1100, 1101, Allowed), (1200, 1300, TimedOut), (9000, 9001, Allowed)];
+    assert_eq!(judged(exact("2/1s", "fixed-window"), &full).counters.at_limit, 1);
 }
 
 #[test]
