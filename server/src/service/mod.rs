@@ -179,12 +179,18 @@ impl Service {
                 self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
                 Verdict::Decided(Judged { key, decision, teller: None })
             }
-            Err(refusal) => match self.route(request) {
-                Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
-                Some(Route::Check(profile)) => self.check(request, profile, peer, now),
-                Some(Route::Batch) => self.expect_batch(request),
-                None => self.refuse(refusal),
-            },
+            Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
+        }
+    }
+
+    /// What a request comes to that isn't one for `/`, or `refusal` if nothing is there. Apart, so that those for `/` don't pay for it.
+    #[inline(never)]
+    fn judge_elsewhere(&self, request: &Request<'_>, refusal: Refusal, peer: &mut Peer, now: Nanos) -> Verdict {
+        match self.route(request) {
+            Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
+            Some(Route::Check(profile)) => self.check(request, profile, peer, now),
+            Some(Route::Batch) => self.expect_batch(request),
+            None => self.refuse(refusal),
         }
     }
 
