@@ -16,7 +16,6 @@ use crate::{
 
 impl Service {
     /// Whether the head of a batch lets its content be read.
-    #[inline(never)]
     pub(super) fn expect_batch(&self, request: &Request<'_>) -> Verdict {
         let most_bytes = MOST_BYTES.min(self.limits.body_bytes);
         match request.framing {

@@ -12,7 +12,6 @@ use crate::{
 
 impl Service {
     /// What a question of `profile` comes to. Any method will do, and any expectation: they are the end client's.
-    #[inline(never)]
     pub(super) fn check(&self, request: &Request<'_>, profile: Profile, peer: &mut Peer, now: Nanos) -> Verdict {
         match self.question(request, profile, peer) {
             Ok((key, terms)) => {

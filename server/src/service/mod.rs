@@ -175,12 +175,18 @@ impl Service {
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
         match self.admit(request, peer) {
             Ok(key) => self.charge(key, now),
-            Err(refusal) => match self.route(request) {
-                Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
-                Some(Route::Check(profile)) => self.check(request, profile, peer, now),
-                Some(Route::Batch) => self.expect_batch(request),
-                None => self.refuse(refusal),
-            },
+            Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
+        }
+    }
+
+    /// What a request comes to that isn't one for `/`, or `refusal` if nothing is there. Apart, so that those for `/` don't pay for it.
+    #[inline(never)]
+    fn judge_elsewhere(&self, request: &Request<'_>, refusal: Refusal, peer: &mut Peer, now: Nanos) -> Verdict {
+        match self.route(request) {
+            Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
+            Some(Route::Check(profile)) => self.check(request, profile, peer, now),
+            Some(Route::Batch) => self.expect_batch(request),
+            None => self.refuse(refusal),
         }
     }
 

@@ -36,6 +36,7 @@ pub(super) struct Kept(Vec<u8>);
 
 impl Session {
     /// From now on content is kept: what decisions are asked for stands in it.
+    #[cold]
     pub(super) fn keep_content(&mut self, body: Option<Body>, persistence: Persistence, continue_due: bool) {
         // A request without content asks for nothing, which is for the service to say.
         let body = body.unwrap_or(Body::Length(0));
@@ -43,6 +44,7 @@ impl Session {
     }
 
     /// Takes content and does what is due after it.
+    #[inline(never)]
     pub(super) fn on_content(
         &mut self,
         rest: &[u8],

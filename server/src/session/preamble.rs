@@ -9,6 +9,8 @@ use crate::{
 
 impl Session {
     /// Reads the header, and takes the client that it names for the peer. Whoever sends something else gets no answer: it is no HTTP that it speaks.
+    #[cold]
+    #[inline(never)]
     pub(super) fn on_preamble(&mut self, rest: &[u8], consumed: &mut usize) -> Option<Next> {
         match proxy_protocol::read(rest) {
             Progress::NeedMore => Some(Next::Read),

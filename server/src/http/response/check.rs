@@ -7,6 +7,7 @@ use crate::http::decimal;
 
 impl Answers {
     /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`].
+    #[inline(never)]
     pub fn check(
         &self,
         out: &mut Vec<u8>,
