@@ -1,0 +1,176 @@
+//! Limiters that hold requests back instead of denying them: only many connections at once fill their queue.
+
+use tollgate_client::Nanos;
+
+use super::error::{ProbeError, show};
+use super::experiment::Trace;
+use super::finding::{Confidence, Denials, Finding, Judged, Quota};
+use super::inquiry::{Bench, Inquiry};
+use super::model::Algorithm;
+use super::plan::{self, times};
+use super::roundest;
+use super::scope::Scope;
+
+/// What a herd has met with.
+#[derive(Debug, PartialEq)]
+struct Queue {
+    /// How many were let in, at once or later.
+    admitted: u32,
+    denied: u32,
+    /// The shortest and the longest that the pace between those held back can be.
+    pace: (Nanos, Nanos),
+}
+
+/// What it is, if answers come at an even pace; otherwise it doesn't hold requests back.
+pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>) -> Result<Option<Finding>, ProbeError> {
+    let mut queue = None;
+    for connections in HERDS {
+        let experiment = plan::herd(&inquiry.ids, connections, None, inquiry.part_of_time(0.5));
+        let mut traces = inquiry.bench.carry_out(&experiment)?;
+        traces.pop();
+        queue = Queue::of(&traces).or(queue);
+        if queue.as_ref().is_some_and(|queue| queue.denied > 0) {
+            break;
+        }
+    }
+    let Some(queue) = queue else { return Ok(None) };
+    let again = times(queue.pace.0, 2.6);
+    let experiment = plan::herd(&inquiry.ids, 2 * queue.admitted + 4, Some(again), inquiry.part_of_time(0.9));
+    let mut traces = inquiry.bench.carry_out(&experiment)?;
+    let newcomer = traces.pop().unwrap_or_default();
+    Ok(Some(finding(&queue, &traces, &newcomer, again)))
+}
+
+fn finding(queue: &Queue, herd: &[Trace], newcomer: &Trace, again: Nanos) -> Finding {
+    let Queue { admitted, denied, pace: (shortest, longest) } = *queue;
+    let (limit, window) = roundest::rate(shortest, longest);
+    let precision = longest.as_u64() as f64 / shortest.as_u64().max(1) as f64 - 1.0;
+    let paced = format!("answers {} to {} apart", show(shortest), show(longest));
+    let bounded = if denied > 0 { Confidence::High } else { Confidence::Low };
+
+    // Those that were denied at first ask again when two places are free.
+    let second =
+        herd.iter().filter_map(|trace| trace.get(1).filter(|ask| ask.sent < trace[0].sent + times(again, 1.1)));
+    let (asked, let_in) = second.fold((0, 0), |(asked, let_in), ask| (asked + 1, let_in + u32::from(ask.admitted)));
+    let denials = match (asked, let_in) {
+        (0, _) => Judged::new(Denials::Free, Confidence::Low, "nobody was denied"),
+        (_, 0) => Judged::new(Denials::Charged, Confidence::Fair, "after many denials no place was free in time"),
+        _ => Judged::new(
+            Denials::Free,
+            Confidence::High,
+            format!("{let_in} places were free in time after {denied} denials"),
+        ),
+    };
+
+    let own = newcomer.first().filter(|ask| ask.admitted && ask.done - ask.sent < times(shortest, 0.5));
+    let herd_scope = format!("one id over {} connections shared {admitted} places", herd.len());
+    let scope = match own {
+        Some(_) => Judged::new(Scope::Id, bounded, format!("{herd_scope}; another id didn't wait")),
+        None => Judged::new(Scope::Everyone, Confidence::Fair, format!("{herd_scope}; another id had to wait too")),
+    };
+    Finding {
+        quota: Judged::new(Quota { limit, window }, Confidence::from(-precision, -0.1, -0.03), paced.clone()),
+        burst: Judged::new(
+            admitted,
+            bounded,
+            format!("of {} at once {admitted} were let in, the last ones late", admitted + denied),
+        ),
+        algorithm: Judged::new(Algorithm::Shaper, Confidence::High, paced),
+        denials,
+        scope,
+        requests: 0,
+        took: Nanos::ZERO,
+    }
+}
+
+impl Queue {
+    /// None if the answers don't come at an even pace.
+    fn of(herd: &[Trace]) -> Option<Self> {
+        let samples = || herd.iter().filter_map(|trace| trace.first());
+        let mut times: Vec<Nanos> = samples().filter(|sample| sample.admitted).map(|sample| sample.done).collect();
+        times.sort_unstable();
+        let gaps = |place: usize| times[place + 1] - times[place];
+        // Some are let go at once before the others have to wait.
+        let first = (0..times.len().saturating_sub(1)).find(|&place| gaps(place) > HELD_BACK)?;
+        let held = &times[first..];
+        let (pace, quartiles) = pace(held)?;
+        // How far each is off the straight line: a late answer leaves it, and doesn't delay the ones after it.
+        let mut off: Vec<f64> =
+            held.iter().zip(0u32..).map(|(done, place)| done.as_secs_f64() - pace * f64::from(place)).collect();
+        let line = median(&mut off);
+        let near = off.iter().filter(|off| (**off - line).abs() < 0.75 * pace).count();
+        let even = pace > HELD_BACK.as_secs_f64() && 4 * near >= 3 * held.len();
+        // What was sent so much later than the others found places that had become free again.
+        let sent = || samples().filter(|sample| sample.admitted).map(|sample| sample.sent);
+        let freed = (sent().max()? - sent().min()?).as_secs_f64() / pace;
+        even.then(|| Self {
+            admitted: (times.len() as u32).saturating_sub(freed as u32),
+            denied: samples().filter(|sample| !sample.admitted).count() as u32,
+            pace: quartiles,
+        })
+    }
+}
+
+/// The pace of these answers, in seconds, and the range that it is likely to lie in: the middle of the slopes between answers half of them apart.
+fn pace(done: &[Nanos]) -> Option<(f64, (Nanos, Nanos))> {
+    let apart = done.len() / 2;
+    if done.len() < FEWEST {
+        return None;
+    }
+    let slope = |(from, to): (&Nanos, &Nanos)| (*to - *from).as_secs_f64() / apart as f64;
+    let mut slopes: Vec<f64> = done.iter().zip(&done[apart..]).map(slope).collect();
+    let pace = median(&mut slopes);
+    let error = JITTER.as_secs_f64() / apart as f64;
+    let quartile = |part: usize| slopes[(slopes.len() - 1) * part / 4];
+    let nanos = |seconds: f64| Nanos::new((seconds.max(0.0) * 1e9) as u64);
+    Some((pace, (nanos(quartile(1) - error), nanos(quartile(3) + error))))
+}
+
+/// Sorts them.
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// Fewer answers that came late show no pace.
+const FEWEST: usize = 4;
+/// Connections at once: more if all are let in.
+const HERDS: [u32; 3] = [16, 64, 256];
+/// A wider gap between two answers is made on purpose.
+const HELD_BACK: Nanos = Nanos::from_millis(2);
+/// Of the first and the last answer of a herd.
+const JITTER: Nanos = Nanos::from_millis(4);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::experiment::Sample;
+
+    fn herd(answers: &[(u64, bool)]) -> Vec<Trace> {
+        let sample =
+            |&(millis, admitted)| Sample { phase: 0, sent: Nanos::ZERO, done: Nanos::from_millis(millis), admitted };
+        answers.iter().map(|answer| vec![sample(answer)]).collect()
+    }
+
+    #[test]
+    fn answers_at_an_even_pace_are_a_queue() {
+        let let_in = [1, 1, 1, 201, 400, 602, 801].map(|millis| (millis, true));
+        let herd = herd(&[&let_in[..], &[(1, false); 3]].concat());
+        let queue = Queue::of(&herd).expect("a queue");
+        assert_eq!((queue.admitted, queue.denied), (7, 3));
+        assert!(queue.pace.0 >= Nanos::from_millis(197) && queue.pace.1 <= Nanos::from_millis(203), "{queue:?}");
+    }
+
+    #[test]
+    fn answers_that_come_at_once_or_as_they_like_are_none() {
+        for late in [
+            [1, 1, 1, 1, 1, 1],
+            [1, 2, 3, 4, 5, 6],
+            [1, 30, 35, 40, 180, 181],
+            [1, 1, 1, 1, 201, 401],
+            [1, 9, 9, 9, 10, 10],
+        ] {
+            assert_eq!(Queue::of(&herd(&late.map(|millis| (millis, true)))), None, "{late:?}");
+        }
+    }
+}
