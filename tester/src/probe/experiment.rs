@@ -207,7 +207,7 @@ impl<'a> Course<'a> {
 pub(super) fn is_slow(trace: &[Sample]) -> bool {
     let took = |sample: &Sample| sample.done - sample.sent;
     let Some(quickest) = trace.iter().map(took).min() else { return false };
-    let slow = |sample: &Sample| took(sample) > HELD_BACK.max(Nanos::new(5 * quickest.as_u64()));
+    let slow = |sample: &Sample| took(sample) > HELD_BACK + Nanos::new(2 * quickest.as_u64());
     trace.len() > SLOW_IN_A_ROW && trace[trace.len() - SLOW_IN_A_ROW..].iter().all(slow)
 }
 

@@ -151,23 +151,24 @@ impl Evidence {
     }
 }
 
-/// The answers of one quota that the model doesn't explain.
+/// The answers of one quota that the model can't explain, whenever within its exchange each was decided.
+///
+/// Two states bracket what is used up: `least`, as if all had been decided as early as possible, and `most`, as late as possible.
 fn replay(model: &Model, quota: &[Sample]) -> u32 {
     let slack = Nanos::new(TICK.as_u64().min(model.span.as_u64() / 8) + model.span.as_u64() / 1_000);
-    let mut used = Used::default();
+    let (mut least, mut most) = (Used::default(), Used::default());
     let mut misses = 0;
     for sample in quota {
         let (earliest, latest) = (sample.sent - slack, sample.done + slack);
-        let middle = Nanos::new(u64::midpoint(sample.sent.as_u64(), sample.done.as_u64()));
         if sample.admitted {
-            let now = if used.admits(model, middle) { middle } else { latest };
-            misses += u32::from(!used.admits(model, now));
-            used.charge(model, now);
+            misses += u32::from(!least.admits(model, latest));
         } else {
-            misses += u32::from(used.admits(model, earliest));
-            if model.charges_denials {
-                used.charge(model, middle);
-            }
+            misses += u32::from(most.admits(model, earliest));
+        }
+        if sample.admitted || model.charges_denials {
+            let room = !sample.admitted || least.admits(model, sample.sent);
+            least.charge(model, if room { sample.sent } else { latest });
+            most.charge(model, sample.done);
         }
     }
     misses

@@ -56,14 +56,17 @@ impl<B: Bench> Inquiry<'_, B> {
         let at_most = self.bench.requests_left() / 4;
         let mut experiment = plan::first_burst(&self.ids, at_most, self.part_of_time(0.25));
         let mut first = self.bench.carry_out(&experiment)?.remove(0);
-        if is_slow(&first) {
+        // Whoever isn't denied may be held back.
+        if first.last().is_some_and(|last| last.admitted) {
             if let Some(finding) = shaper::inquire(self)? {
                 return Ok(finding);
             }
-            // The machine was busy, or the network.
-            experiment = plan::first_burst(&self.ids, at_most, self.part_of_time(0.25));
-            experiment.scripts[0].phases[0].until = Until::Denied;
-            first = self.bench.carry_out(&experiment)?.remove(0);
+            if is_slow(&first) {
+                // Only the machine was, or the network.
+                experiment = plan::first_burst(&self.ids, at_most, self.part_of_time(0.25));
+                experiment.scripts[0].phases[0].until = Until::Denied;
+                first = self.bench.carry_out(&experiment)?.remove(0);
+            }
         }
         let (Some(begun), Some(last)) = (first.first(), first.last()) else { return Err(ProbeError::TooShort) };
         if !begun.admitted {

@@ -3,7 +3,7 @@
 //! A model is *led*: it is told what really happened to each request and says only whether it would have decided otherwise. An answer
 //! that it can't explain is thus counted once, and doesn't put it off its track. As an answer's decision lies anywhere between its
 //! sending and its receipt, and every one of these limiters forgives with time, a denial is a miss only if the model would have admitted
-//! at the earliest instant, and an admission only if it would have denied at the latest.
+//! at the earliest instant, and an admission only if it would have denied at the latest: a slow answer can't accuse anybody.
 
 use std::collections::VecDeque;
 

@@ -28,8 +28,8 @@ pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>) -> Result<Option<Fi
         let experiment = plan::herd(&inquiry.ids, connections, None, inquiry.part_of_time(0.5));
         let mut traces = inquiry.bench.carry_out(&experiment)?;
         traces.pop();
-        queue = Queue::of(&traces);
-        if queue.as_ref().is_none_or(|queue| queue.denied > 0) {
+        queue = Queue::of(&traces).or(queue);
+        if queue.as_ref().is_some_and(|queue| queue.denied > 0) {
             break;
         }
     }
@@ -92,26 +92,54 @@ impl Queue {
         let gaps = |place: usize| times[place + 1] - times[place];
         // Some are let go at once before the others have to wait.
         let first = (0..times.len().saturating_sub(1)).find(|&place| gaps(place) > HELD_BACK)?;
-        let held = times.len() - 1 - first;
-        let mean = Nanos::new((times[times.len() - 1] - times[first]).as_u64() / held as u64);
-        // One that is late for reasons of its own makes two gaps uneven.
-        let near = |gap: Nanos| gap > plan::times(mean, 0.6) && gap < plan::times(mean, 1.4);
-        let even = held >= 3 && 3 * (first..times.len() - 1).map(gaps).filter(|gap| near(*gap)).count() >= 2 * held;
-        let error = Nanos::new(JITTER.as_u64() / held as u64);
+        let held = &times[first..];
+        let (pace, quartiles) = pace(held)?;
+        // How far each is off the straight line: a late answer leaves it, and doesn't delay the ones after it.
+        let mut off: Vec<f64> =
+            held.iter().zip(0u32..).map(|(done, place)| done.as_secs_f64() - pace * f64::from(place)).collect();
+        let line = median(&mut off);
+        let near = off.iter().filter(|off| (**off - line).abs() < 0.75 * pace).count();
+        let even = pace > HELD_BACK.as_secs_f64() && 4 * near >= 3 * held.len();
+        // What was sent so much later than the others found places that had become free again.
+        let sent = || samples().filter(|sample| sample.admitted).map(|sample| sample.sent);
+        let freed = (sent().max()? - sent().min()?).as_secs_f64() / pace;
         even.then(|| Self {
-            admitted: times.len() as u32,
+            admitted: (times.len() as u32).saturating_sub(freed as u32),
             denied: samples().filter(|sample| !sample.admitted).count() as u32,
-            pace: (mean - error, mean + error),
+            pace: quartiles,
         })
     }
 }
 
+/// The pace of these answers, in seconds, and the range that it is likely to lie in: the middle of the slopes between answers half of them apart.
+fn pace(done: &[Nanos]) -> Option<(f64, (Nanos, Nanos))> {
+    let apart = done.len() / 2;
+    if done.len() < FEWEST {
+        return None;
+    }
+    let slope = |(from, to): (&Nanos, &Nanos)| (*to - *from).as_secs_f64() / apart as f64;
+    let mut slopes: Vec<f64> = done.iter().zip(&done[apart..]).map(slope).collect();
+    let pace = median(&mut slopes);
+    let error = JITTER.as_secs_f64() / apart as f64;
+    let quartile = |part: usize| slopes[(slopes.len() - 1) * part / 4];
+    let nanos = |seconds: f64| Nanos::new((seconds.max(0.0) * 1e9) as u64);
+    Some((pace, (nanos(quartile(1) - error), nanos(quartile(3) + error))))
+}
+
+/// Sorts them.
+fn median(numbers: &mut [f64]) -> f64 {
+    numbers.sort_unstable_by(f64::total_cmp);
+    numbers[numbers.len() / 2]
+}
+
+/// Fewer answers that came late show no pace.
+const FEWEST: usize = 4;
 /// Connections at once: more if all are let in.
 const HERDS: [u32; 3] = [16, 64, 256];
 /// A wider gap between two answers is made on purpose.
 const HELD_BACK: Nanos = Nanos::from_millis(2);
 /// Of the first and the last answer of a herd.
-const JITTER: Nanos = Nanos::from_millis(8);
+const JITTER: Nanos = Nanos::from_millis(4);
 
 #[cfg(test)]
 mod tests {
@@ -128,13 +156,20 @@ mod tests {
     fn answers_at_an_even_pace_are_a_queue() {
         let let_in = [1, 1, 1, 201, 400, 602, 801].map(|millis| (millis, true));
         let herd = herd(&[&let_in[..], &[(1, false); 3]].concat());
-        let pace = (Nanos::from_millis(198), Nanos::from_millis(202));
-        assert_eq!(Queue::of(&herd), Some(Queue { admitted: 7, denied: 3, pace }));
+        let queue = Queue::of(&herd).expect("a queue");
+        assert_eq!((queue.admitted, queue.denied), (7, 3));
+        assert!(queue.pace.0 >= Nanos::from_millis(197) && queue.pace.1 <= Nanos::from_millis(203), "{queue:?}");
     }
 
     #[test]
     fn answers_that_come_at_once_or_as_they_like_are_none() {
-        for late in [[1, 1, 1, 1, 1, 1], [1, 2, 3, 4, 5, 6], [1, 30, 35, 40, 180, 181], [1, 1, 1, 1, 201, 401]] {
+        for late in [
+            [1, 1, 1, 1, 1, 1],
+            [1, 2, 3, 4, 5, 6],
+            [1, 30, 35, 40, 180, 181],
+            [1, 1, 1, 1, 201, 401],
+            [1, 9, 9, 9, 10, 10],
+        ] {
             assert_eq!(Queue::of(&herd(&late.map(|millis| (millis, true)))), None, "{late:?}");
         }
     }

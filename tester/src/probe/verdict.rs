@@ -13,7 +13,14 @@ use tollgate_client::Nanos;
 pub(super) fn verdict(fits: &[Fit], evidence: &Evidence, asking: bool, scope: Judged<Scope>) -> Finding {
     // With a limit of one, a bucket is what all of them are.
     let single = evidence.capacity == 1;
-    let best = fits.iter().find(|fit| !single || fit.model.algorithm == Algorithm::Bucket).unwrap_or(&fits[0]);
+    let first = fits.iter().find(|fit| !single || fit.model.algorithm == Algorithm::Bucket).unwrap_or(&fits[0]);
+    // A few answers more don't outweigh that asking too early had no price.
+    let free = |fit: &&Fit| {
+        fit.model.algorithm == first.model.algorithm
+            && !fit.model.charges_denials
+            && fit.misses <= first.misses + first.misses / 2 + FEW
+    };
+    let best = fits.iter().find(free).filter(|_| asking).unwrap_or(first);
     Finding {
         quota: quota(best, evidence),
         burst: burst(best, evidence),
@@ -62,7 +69,7 @@ fn algorithm(best: &Fit, fits: &[Fit], evidence: &Evidence) -> Judged<Algorithm>
     let other = fits.iter().find(|fit| fit.model.algorithm != best.model.algorithm);
     let answers = evidence.answers() as u32;
     let mut why = format!("explains {} of {answers} answers", answers.saturating_sub(best.misses));
-    let lead = other.map_or(u32::MAX, |other| other.misses - best.misses);
+    let lead = other.map_or(u32::MAX, |other| other.misses.saturating_sub(best.misses));
     if let Some(other) = other {
         why += &format!("; next, {}: at most {}", other.model.algorithm.name(), answers.saturating_sub(other.misses));
     }
@@ -94,3 +101,6 @@ fn denials(best: &Fit, fits: &[Fit], asking: bool) -> Judged<Denials> {
     };
     Judged::new(if charged { Denials::Charged } else { Denials::Free }, confidence, why)
 }
+
+/// Answers that a busy machine may have spoiled.
+const FEW: u32 = 3;

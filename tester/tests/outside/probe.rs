@@ -48,12 +48,12 @@ fn tollgate_in_all_four_algorithms() {
 }
 
 #[test]
-fn what_comes_back_within_milliseconds_is_recognised_too() {
-    let shaper = tollgate("--limit 20/500ms --algorithm leaky-bucket");
+fn longer_queues_and_faster_buckets_are_recognised_too() {
+    let shaper = tollgate("--limit 20/2s --algorithm leaky-bucket");
     let finding_of_shaper = finding(shaper.address());
     let bucket = nginx("100r/s", "burst=50 nodelay");
     let finding_of_bucket = finding(bucket.address());
-    let cases = [(finding_of_shaper, Algorithm::Shaper, 40.0, 21), (finding_of_bucket, Algorithm::Bucket, 100.0, 51)];
+    let cases = [(finding_of_shaper, Algorithm::Shaper, 10.0, 21), (finding_of_bucket, Algorithm::Bucket, 100.0, 51)];
     for (finding, algorithm, rate, burst) in cases {
         let Quota { limit, window } = finding.quota.value;
         let found = f64::from(limit) / window.as_secs_f64();
@@ -115,14 +115,14 @@ fn a_quota_that_is_not_per_id_is_recognised() {
 fn what_cannot_be_probed_is_said_in_one_line() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let gone = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a free port");
-    let endless = Faulty::start(crate::faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
+    let endless = Faulty::start(faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
     let for_ever =
-        Faulty::start(crate::faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
-    let nobody = Faulty::start(crate::faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
+        Faulty::start(faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
+    let nobody = Faulty::start(faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
     let limits = Limits { requests: 1_000, time: Nanos::from_secs(2), ..Limits::default() };
     let cases = [
         (gone, "cannot talk to"),
-        (silent.local_addr().expect("bound"), "gave no answer within 2"),
+        (silent.local_addr().expect("bound"), "gave no answer within "),
         (endless.address(), "no limiter seen: 250 requests of one id"),
         (for_ever.address(), "5 admitted, and then nothing for"),
         (nobody.address(), "a fresh id is denied at its first request"),

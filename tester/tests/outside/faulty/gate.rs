@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use tollgate_client::Clock;
+use tollgate_client::Nanos;
 
 use super::meter::{Algorithm, Meter, Quota};
 
@@ -40,7 +40,7 @@ pub struct Gate {
     quota: Quota,
     algorithm: Algorithm,
     fault: Option<Fault>,
-    clock: Clock,
+    now: Box<dyn Fn() -> Nanos + Send + Sync>,
     table: Mutex<Table>,
     denial: Vec<u8>,
 }
@@ -62,7 +62,13 @@ struct Entry {
 }
 
 impl Gate {
-    pub fn new(quota: Quota, algorithm: Algorithm, fault: Option<Fault>) -> Self {
+    /// `now` is asked while the table is held, so that decisions are in the order of their times.
+    pub fn new(
+        quota: Quota,
+        algorithm: Algorithm,
+        fault: Option<Fault>,
+        now: impl Fn() -> Nanos + Send + Sync + 'static,
+    ) -> Self {
         let limit = match fault {
             Some(Fault::OffByOne) => quota.limit + 1,
             Some(Fault::DeniesEarly) => quota.limit.saturating_sub(1),
@@ -75,7 +81,7 @@ impl Gate {
             quota: Quota { limit, ..quota },
             algorithm,
             fault,
-            clock: Clock::start(),
+            now: Box::new(now),
             table: Mutex::default(),
             denial: denial.into_bytes(),
         }
@@ -114,7 +120,7 @@ impl Gate {
         if self.fault == Some(Fault::DeniesForEver) && entry.denied {
             return false;
         }
-        let admits = entry.meter.admits(self.algorithm, self.quota, self.clock.now());
+        let admits = entry.meter.admits(self.algorithm, self.quota, (self.now)());
         entry.denied |= !admits;
         admits
     }

@@ -18,8 +18,9 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-pub use gate::Fault;
-use gate::Gate;
+use tollgate_client::Clock;
+
+pub use gate::{Fault, Gate};
 pub use meter::{Algorithm, Quota};
 
 /// A running limiter. Dropped, it closes its port and its connections and has no thread left.
@@ -35,7 +36,8 @@ impl Faulty {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
         let over = Arc::new(AtomicBool::new(false));
-        let gate = Gate::new(quota, algorithm, fault);
+        let clock = Clock::start();
+        let gate = Gate::new(quota, algorithm, fault, move || clock.now());
         let told = Arc::clone(&over);
         let acceptor = thread::spawn(move || accept(&listener, &gate, &told));
         Self { address, over, acceptor: Some(acceptor) }
