@@ -4,7 +4,7 @@
 //!   serving ──SIGTERM/SIGINT──▶ draining ──second signal, or the drain timeout──▶ stopping
 //! ```
 //!
-//! A phase is one atomic that every core looks at when its bell rings; a bell is an eventfd the core's engine watches. Phases
+//! A phase is one atomic that every core looks at when its bell rings; a bell wakes the core, whichever way it waits. Phases
 //! only ever move forward, so a core that misses one and sees the next has missed nothing.
 
 use std::io;
@@ -94,25 +94,43 @@ impl Control {
     }
 }
 
-/// An eventfd that wakes one core.
+/// Wakes one core, whichever way it waits: two eventfds, one that its ring watches and one that it sleeps on.
+///
+/// One would do if a ring always passed on what it saw to the eventfd that is registered with it. A write to an eventfd is the exception: inside
+/// it the kernel doesn't signal another one but defers that, and Linux 6.18 does it once in the life of a ring and never again. A core that slept then
+/// slept on, also through all that came from the network after that, because only the first event of a batch is announced.
 #[derive(Debug)]
-pub struct Bell(OwnedFd);
+pub struct Bell {
+    watched: OwnedFd,
+    pillow: OwnedFd,
+}
 
 impl Bell {
     /// A bell that has not rung.
     pub fn new() -> io::Result<Bell> {
-        Ok(Bell(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?))
+        let watched = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        // A read of this one has to wait for a signal.
+        let pillow = eventfd(0, EventfdFlags::CLOEXEC)?;
+        Ok(Bell { watched, pillow })
     }
 
-    /// Wakes the core. The counter is never read: it is the edge that wakes, and it can't overflow within the age of the universe.
+    /// Wakes the core. What its ring watches is never read: it is the edge that wakes, and the counter can't overflow within the age of the
+    /// universe.
     pub fn ring(&self) {
-        // The only error is a full counter, and then the bell has rung.
-        let _ = rustix::io::write(&self.0, &1u64.to_ne_bytes());
+        // In this order: when the sleeper looks at its ring, what woke it is there. The only error is a full counter, and then the bell has rung.
+        for eventfd in [&self.watched, &self.pillow] {
+            let _ = rustix::io::write(eventfd, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// What a core sleeps on; the ring signals it too, when it has something.
+    pub fn pillow(&self) -> &OwnedFd {
+        &self.pillow
     }
 }
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.as_fd()
+        self.watched.as_fd()
     }
 }

@@ -21,6 +21,7 @@ use tollgate_limiter::Nanos;
 use self::send::Flight;
 use super::accept::Acceptor;
 use super::buffers::Buffers;
+use super::park::Pillow;
 use super::slots::{News, Slots, State};
 use super::token::{Op, Token};
 use super::uring::Uring;
@@ -96,6 +97,11 @@ impl Driver {
         };
         driver.acceptor.resume(&mut driver.uring);
         Ok(driver)
+    }
+
+    /// What this core sleeps on. To be called once, on its executor.
+    pub fn pillow(&mut self) -> io::Result<Pillow> {
+        Pillow::new(&mut self.uring, self.control.bell(self.core))
     }
 
     /// Submits, collects, and acts on what came; waits up to `wait` for something to come. Says whether anything did.

@@ -45,7 +45,6 @@ use crate::drain::Phase;
 use crate::socket::EngineSettings;
 use crate::wheel::Tick;
 use driver::Driver;
-use park::Pillow;
 
 /// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection; `on_ready` is called when
 /// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
@@ -56,7 +55,7 @@ pub(crate) async fn drive(
     on_tick: impl Fn(u64),
 ) -> io::Result<()> {
     let driver = Rc::new(RefCell::new(Driver::new(settings)?));
-    let pillow = Pillow::new(&mut driver.borrow_mut().uring)?;
+    let pillow = driver.borrow_mut().pillow()?;
     let mut patience = PATIENCE;
     let mut ticked = Tick::NEVER;
     on_ready();

@@ -11,6 +11,7 @@
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
 //! | `proxied` | the PROXY protocol |
+//! | `idle` | cores that had nothing to do and went to sleep |
 //! | `overload` | more work than a core can do, and how it is shared |
 //! | `exhaustion` | descriptors, memory, connections: what happens when they run out |
 //! | `drain` | signals: nothing that was read goes unanswered |
@@ -30,6 +31,7 @@
 //! | a flood of requests on hundreds of connections | `overload::a_flood_on_hundreds_of_connections_leaves_everybody_a_share` |
 //! | the wall clock is stepped | nothing to see: only `Date` reads it, and `clippy.toml` keeps it so |
 //! | the process is stopped and continued | `hostile::a_process_that_was_stopped_for_a_while_goes_on_within_its_limits` |
+//! | a core sleeps while another one has something for it | `idle::a_core_that_sleeps_wakes_for_the_connections_that_another_hands_over` |
 //! | peers that read slowly, or never | `exhaustion::a_peer_that_reads_slowly_gets_every_answer`, `exhaustion::peers_that_never_read_are_bounded_in_memory_and_closed_while_others_are_served` |
 //! | slow heads, bodies, silence | `hostile::slowloris_is_shown_the_door_while_others_are_served`, `hostile::content_that_does_not_come_gets_408_or_the_end_if_it_was_answered`, `hostile::idle_connections_are_closed_without_a_word_and_busy_ones_are_not` |
 //! | peers that vanish without FIN or RST | `hostile::peers_that_vanish_cost_no_descriptor_for_longer_than_their_deadline` (with a network namespace) |
@@ -48,6 +50,7 @@ mod decide_proxies;
 mod drain;
 mod exhaustion;
 mod hostile;
+mod idle;
 mod limits;
 mod overload;
 mod pipelining;

@@ -5,12 +5,11 @@ use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use faulty::{Algorithm, Fault, Faulty, Gate, Quota};
 use tollgate_client::engine;
 use tollgate_client::plan::{Plan, PlanSettings, RequestSettings, Stop};
 use tollgate_client::{Clock, Control, EngineSettings, Nanos, Outcome};
 
-use crate::faulty::{Algorithm, Fault, Faulty, Quota};
+use crate::faulty::{Algorithm, Fault, Faulty, Gate, Quota};
 
 const FIVE: Quota = Quota { limit: 5, window: Nanos::from_secs(3_600) };
 const ALGORITHMS: [Algorithm; 3] = [Algorithm::SlidingLog, Algorithm::FixedWindow, Algorithm::TokenBucket];

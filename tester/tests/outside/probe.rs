@@ -115,10 +115,10 @@ fn a_quota_that_is_not_per_id_is_recognised() {
 fn what_cannot_be_probed_is_said_in_one_line() {
     let silent = TcpListener::bind("127.0.0.1:0").expect("a free port");
     let gone = TcpListener::bind("127.0.0.1:0").and_then(|gone| gone.local_addr()).expect("a free port");
-    let endless = Faulty::start(faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
+    let endless = Faulty::start(crate::faulty::Quota { limit: 1_000_000, window: SECOND }, Rule::FixedWindow, None);
     let for_ever =
-        Faulty::start(faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
-    let nobody = Faulty::start(faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
+        Faulty::start(crate::faulty::Quota { limit: 5, window: SECOND }, Rule::FixedWindow, Some(Fault::DeniesForEver));
+    let nobody = Faulty::start(crate::faulty::Quota { limit: 0, window: SECOND }, Rule::FixedWindow, None);
     let limits = Limits { requests: 1_000, time: Nanos::from_secs(2), ..Limits::default() };
     let cases = [
         (gone, "cannot talk to"),
