@@ -71,4 +71,4 @@ fn is_explained(suspect: &mut Witness, exchange: &Exchange, part: Part) -> bool 
 /// All suspicions together take less than 3 MB.
 const MOST: usize = 1_024;
 /// One client that is denied for ever doesn't take the room of the others.
-const MOST_OF_ONE: usize = 4;
+const MOST_OF_ONE: usize = 16;

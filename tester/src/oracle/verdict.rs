@@ -3,7 +3,6 @@
 use std::fmt;
 
 use tollgate_client::Nanos;
-use tollgate_client::plan::parse::show_duration;
 
 use super::{Promise, Witness};
 
@@ -80,7 +79,7 @@ impl fmt::Display for Report {
         }
         write!(f, " ({clients} clients, {admissions} admitted, {denials} denied, {maybes} unknown")?;
         if let Some(closest) = counters.closest {
-            write!(f, ", closest call {}", show_duration(closest))?;
+            write!(f, ", closest call {:.6} s", closest.as_secs_f64())?;
         }
         f.write_str(")")?;
         let Verdict::Violation(witnesses) = verdict else { return Ok(()) };

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use tollgate_client::report::number::time;
 use tollgate_client::{Exchange, Nanos, Outcome};
 
 use super::check::Check;
@@ -138,8 +137,8 @@ impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Window { most, length } => {
-                let count = u64::from(*most) + 1;
-                write!(f, "{count} admitted within {}, at most {most} may be in any window", time(*length))
+                let (count, length) = (u64::from(*most) + 1, length.as_secs_f64());
+                write!(f, "{count} admitted within {length:.6} s, at most {most} may be in any window")
             }
             Self::Opened { limit, from } => {
                 let (count, from) = (u64::from(*limit) + 1, from.as_secs_f64());

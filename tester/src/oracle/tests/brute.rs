@@ -126,7 +126,7 @@ proptest! {
             let may_count = |other: &&Request| other.2 && other.0 <= denial.1 && other.1 + PERIOD > denial.0;
             !denial.2 && requests.iter().filter(may_count).count() < limit as usize
         };
-        let wrong = requests.iter().filter(|request| is_wrong(request)).count().min(4);
+        let wrong = requests.iter().filter(|request| is_wrong(request)).count().min(16);
         prop_assert_eq!(proven(promise(limit, Algorithm::SlidingWindow), &requests).1, wrong as u64);
     }
 
@@ -151,7 +151,7 @@ proptest! {
             let used = (0..before.len()).map(paid_off).max().unwrap_or(0);
             !denial.2 && used.max(denial.0) + 2 <= denial.0 + 2 * u64::from(burst)
         };
-        let wrong = requests.iter().enumerate().filter(|request| is_wrong(*request)).count().min(4);
+        let wrong = requests.iter().enumerate().filter(|request| is_wrong(*request)).count().min(16);
         prop_assert_eq!(proven(promise(limit, bucket(burst)), &requests).1, wrong as u64);
     }
 

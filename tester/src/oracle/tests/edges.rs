@@ -230,7 +230,7 @@ fn a_witness_names_its_requests() {
     let report = judged(exact("1/1s", "sliding-window"), &[(1000, 1001, Allowed), (1500, 1502, Allowed)]);
     assert!(is_violation(&report));
     let lines = "breaks 1/1s by sliding-window: 1 admitted too many, 0 denied wrongly (1 clients, 2 admitted, 0 denied, 0 unknown)\n\
-        client 1, 1/1s by sliding-window: 2 admitted within 502ms, at most 1 may be in any window\n  \
+        client 1, 1/1s by sliding-window: 2 admitted within 0.502000 s, at most 1 may be in any window\n  \
         sent 1.000000 s, done 1.001000 s: request 0, connection 0, allowed\n  \
         sent 1.500000 s, done 1.502000 s: request 1, connection 1, allowed\n";
     assert_eq!(report.to_string(), lines);
