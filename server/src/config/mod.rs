@@ -111,7 +111,7 @@ impl Config {
         let http = typed.http.unwrap_or_default();
         check_clients(&typed, http.id_bytes, &mut problems);
         check_tiers(&typed, &mut problems);
-        check_upstream(&typed, &mut problems);
+        upstream::check(&typed, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -258,19 +258,6 @@ fn check_clients(typed: &Typed, id_bytes: usize, problems: &mut Vec<Problem>) {
         roll.enter(format!("{}.clients", group.at.subject), &group.clients);
     }
     problems.append(&mut roll.problems);
-}
-
-/// What a gate in front of a service can't do at the same time.
-fn check_upstream(typed: &Typed, problems: &mut Vec<Problem>) {
-    if typed.upstream.is_none() && typed.upstream_servers.is_none() {
-        return;
-    }
-    for (on, key) in [(typed.decide, "decide"), (typed.proxy_protocol, "proxy-protocol")] {
-        if on == Some(true) {
-            let what = "not in front of a service: run a second gate for it, or drop the upstream";
-            problems.push(Problem::with_flags(format!("{key} = on"), what));
-        }
-    }
 }
 
 fn check_tiers(typed: &Typed, problems: &mut Vec<Problem>) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::section::{Review, Section};
 use super::units::{self, show_duration};
-use super::{Problem, value};
+use super::{Problem, Typed, value};
 use crate::http::host;
 use crate::proxy::{ProxySettings, Queue, UpstreamTimeouts};
 use crate::screen::plural;
@@ -109,6 +109,19 @@ impl fmt::Display for Upstream {
         };
         let (servers, in_flight) = (servers.join(", "), plural(self.max_in_flight, "request"));
         write!(f, "{}: {servers}; per core {in_flight} in flight, {waiting}", self.name)
+    }
+}
+
+/// What a gate in front of a service can't do at the same time.
+pub(super) fn check(typed: &Typed, problems: &mut Vec<Problem>) {
+    if typed.upstream.is_none() && typed.upstream_servers.is_none() {
+        return;
+    }
+    for (on, key) in [(typed.decide, "decide"), (typed.proxy_protocol, "proxy-protocol")] {
+        if on == Some(true) {
+            let what = "not in front of a service: run a second gate for it, or drop the upstream";
+            problems.push(Problem::with_flags(format!("{key} = on"), what));
+        }
     }
 }
 

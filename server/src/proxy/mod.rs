@@ -13,8 +13,8 @@
 //!   └──────────────────────────────────────────────────────────────────────┘
 //! ```
 //!
-//! Pipelined requests of one connection are under way at the same time ([`MOST_REPLIES`]), each an `async fn` of straight-line code
-//! ([`exchange`]); all of them are polled by the one task that owns the client, so they share memory without locks or wake-ups, and to
+//! Pipelined requests of one connection are under way at the same time (`MOST_REPLIES`), each an `async fn` of straight-line code
+//! (`exchange`); all of them are polled by the one task that owns the client, so they share memory without locks or wake-ups, and to
 //! drop the client is to cancel them all: an upstream connection that is dropped in the middle is closed, a slot given back.
 //!
 //! # Invariants
@@ -23,7 +23,7 @@
 //! 2. **Written anew.** Every byte that frames a message is our own; see [`crate::http::upstream`].
 //! 3. **In order, and whole or visibly cut.** An answer is never passed off as complete: a chunked one lacks its last chunk, one with a length is
 //!    short, one that ends with the connection ends with a reset.
-//! 4. **Bounded.** Per exchange and direction: [`BUFFER`] ([`BUFFER_BEHIND`] for an answer that waits its turn) and what one receive brings; per connection: [`MOST_REPLIES`] exchanges; per core:
+//! 4. **Bounded.** Per exchange and direction: `BUFFER` (`BUFFER_BEHIND` for an answer that waits its turn) and what one receive brings; per connection: `MOST_REPLIES` exchanges; per core:
 //!    `max-in-flight` of them upstream, `queue.max` waiting.
 //! 5. **A connection is used again only if nothing is left on it**: the answer was complete, the request too, and nothing came after.
 //! 6. **Nobody is asked twice**, unless nothing was sent, or the request is idempotent, has no content, and nothing was received.

@@ -5,7 +5,8 @@
 //! | `forwarding` | what the upstream sees, and what the client gets |
 //! | `framing` | content in every framing, both ways, and answers without any |
 //! | `smuggling` | requests and answers whose end is a matter of opinion |
-//! | `failures` | upstreams that refuse, die, stall or lie, and clients that leave |
+//! | `failures` | upstreams that refuse, die, stall or lie |
+//! | `clients` | clients that leave, and clients that stop |
 //! | `pipelining` | many requests of one connection at once |
 //! | `pressure` | caps, queues, slow readers, and memory |
 //! | `servers` | several servers, restarts, drains |
@@ -15,6 +16,7 @@
 #[path = "../wire/support/mod.rs"]
 mod support;
 
+mod clients;
 mod failures;
 mod forwarding;
 mod framing;
