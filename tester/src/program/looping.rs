@@ -81,7 +81,7 @@ impl<'a> Loop<'a> {
     pub fn trial(&mut self, trial: &Trial) -> Result<Vec<Kind>, Failure> {
         let started = clock::wall();
         self.teller.trial(trial, &trial.work(&self.bench.around).load);
-        let seen = trial::run(trial, &mut self.bench, 0)?;
+        let seen = trial::run(trial, &mut self.bench)?;
         let mut failures = judge(trial, &seen, self.bench.baseline.as_ref(), &Allowance::default());
         let ended = failures.iter().any(|failure| matches!(failure.kind, Kind::Crash | Kind::Hang));
         if ended {
@@ -117,7 +117,7 @@ impl<'a> Loop<'a> {
                 break;
             }
             self.teller.again(trial, attempt);
-            let seen = trial::run(trial, &mut self.bench, attempt)?;
+            let seen = trial::run(trial, &mut self.bench)?;
             let same =
                 judge(trial, &seen, None, &Allowance::default()).iter().any(|failure| kinds.contains(&failure.kind));
             if seen.fate.is_over() || matches!(seen.fate, Fate::Hung(_)) {

@@ -102,6 +102,7 @@ impl Meant {
             control: control.clone(),
             clock,
             nonce,
+            runs: 0,
             log: self.options.log.as_ref().map(|path| self.options.dir.join(path)),
             baseline: None,
         })

@@ -36,8 +36,10 @@ pub struct Bench<'a> {
     pub control: Control,
     /// The clock of the whole program.
     pub clock: Clock,
-    /// What tells this run's ids from those of runs before.
+    /// What tells this program's ids from those of another, at another time.
     pub nonce: u64,
+    /// Runs so far. Each has ids of its own: the oracle takes clients to be new.
+    pub runs: u64,
     /// Every exchange of the last trial goes there.
     pub log: Option<PathBuf>,
     /// The server at rest, when it had been warmed up; what is more later has grown.
@@ -86,14 +88,15 @@ pub enum TrialError {
     Log(PathBuf, io::Error),
 }
 
-/// Carries the trial out. `attempt` tells repetitions apart: each has ids of its own.
+/// Carries the trial out, by clients that nobody was before.
 ///
 /// # Errors
 ///
 /// When that can't be done, for a reason that isn't the server's answers.
-pub fn run(trial: &Trial, bench: &mut Bench<'_>, attempt: u32) -> Result<Seen, TrialError> {
+pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let work = trial.work(&bench.around);
-    let prefix = format!("{:x}.{:x}.{attempt}.", trial.seed, bench.nonce);
+    let prefix = format!("{:x}.{:x}.", bench.nonce, bench.runs);
+    bench.runs += 1;
     let plan = bench.target.plan(trial, &work, &prefix).map_err(TrialError::Plan)?;
     let settings = settings(&work.load, bench);
     let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();

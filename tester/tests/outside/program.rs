@@ -188,3 +188,18 @@ fn a_place_that_cannot_be_written_is_told_before_the_first_trial() {
     assert_eq!(code, 1, "{line}");
     assert!(line.contains("--summary") && line.contains("cannot write"), "{line}");
 }
+
+#[test]
+fn what_a_trial_is_shrunk_to_fails_by_itself() {
+    let desk = Desk::new();
+    let server = gate("3/1h");
+    // Whoever asks as a client that an earlier try has used up is denied at once, and learns nothing.
+    let words = ["shrink", "1", "--server", &server, "--limit", "2/1h", "--scenarios", "steady", "--seed", "3"];
+    let load = ["--clients", "4", "--rate", "64", "--duration", "500ms", "--connections", "2", "--pipeline", "1"];
+    let (code, line) = said(&desk.run(&[&words[..], &load].concat()));
+    assert_eq!(code, 4, "{line}");
+    let smallest = line.lines().find_map(|line| line.trim().strip_prefix("smallest that fails: ")).expect("a command");
+    let repeated = Command::new("sh").arg("-c").arg(smallest).current_dir(desk.path()).stdin(Stdio::null()).output();
+    let (code, line) = said(&repeated.expect("a shell"));
+    assert_eq!(code, 4, "{smallest}: {line}");
+}
