@@ -85,8 +85,14 @@ impl<'a> Loop<'a> {
         let mut failures = judge(trial, &seen, self.bench.baseline.as_ref(), &Allowance::default());
         let ended = failures.iter().any(|failure| matches!(failure.kind, Kind::Crash | Kind::Hang));
         if ended {
-            let again = self.again(trial, &failures.iter().map(|failure| failure.kind).collect())?;
-            failures.iter_mut().for_each(|failure| failure.again = again);
+            match self.again(trial, &failures.iter().map(|failure| failure.kind).collect()) {
+                Ok(again) => failures.iter_mut().for_each(|failure| failure.again = again),
+                Err(failure) => {
+                    // Without a server the loop is over; what ended this one is told all the same.
+                    failure.tell();
+                    self.bench.control.stop();
+                }
+            }
         }
         if failures.iter().any(|failure| failure.kind == Kind::Growth) {
             // It is told once; what grows on from here is told again.

@@ -80,8 +80,6 @@ pub enum TrialError {
     Plan(PlanError),
     /// The engine couldn't start or go on.
     Engine(io::Error),
-    /// The server couldn't be started again.
-    Server(StartError),
     /// The rude peers couldn't be played.
     Hostile(io::Error),
     /// The log couldn't be written.
@@ -132,7 +130,10 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let (run, eyes) = run.map_err(TrialError::Engine)?;
     let taps = eyes.into_iter().filter_map(|eyes| eyes.tap).collect();
     log.map_or(Ok(()), Log::finish).map_err(|error| bench.unwritten(error))?;
-    let restarted = restart.transpose().map_err(TrialError::Server)?.unwrap_or(false);
+    let (restarted, gone) = match restart.transpose() {
+        Ok(restarted) => (restarted.unwrap_or(false), None),
+        Err(error) => (true, Some(error.to_string())),
+    };
     let after = bench.server.vitals();
     let vitals = bench.server.at_rest(REST);
     Ok(Seen {
@@ -141,7 +142,7 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
         report: watch.map(|watch| watch.finish(taps)),
         treatment: treatment.transpose().map_err(TrialError::Hostile)?,
         fate: bench.server.fate(),
-        last_lines: bench.server.last_lines(),
+        last_lines: gone.map_or_else(|| bench.server.last_lines(), |error| error.lines().map(str::to_owned).collect()),
         vitals,
         server_cpu: before.zip(after).filter(|_| !restarted).map(|(before, after)| after.cpu - before.cpu),
         restarted,
@@ -214,7 +215,6 @@ impl fmt::Display for TrialError {
         match self {
             Self::Plan(error) => error.fmt(f),
             Self::Engine(error) => write!(f, "cannot send ({error}): try fewer --connections"),
-            Self::Server(error) => error.fmt(f),
             Self::Log(path, error) => {
                 write!(f, "--log {}: cannot write ({error}): name a place that can be written", path.display())
             }

@@ -190,6 +190,34 @@ fn a_place_that_cannot_be_written_is_told_before_the_first_trial() {
 }
 
 #[test]
+fn a_crash_after_which_the_server_does_not_come_back_is_in_the_summary() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    let once = "[ -e started ] && { echo no luck; exit 3; }; touch started";
+    fs::write(&script, format!("{once}; {} & sleep 5; kill -ABRT $!; wait $!", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "none", "--trials", "3", "--scenarios", "steady"];
+    let (code, line) = said(&desk.run(&[&words[..], &["--rate", "500", "--duration", "8s"]].concat()));
+    assert_eq!(code, 6, "{line}");
+    assert!(line.contains("no luck"), "{line}");
+    assert_eq!(["trials", "crashes"].map(|name| desk.total(name)), [1, 1]);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_from_a_restart_has_crashed() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    let once = "[ -e started ] && { echo no luck; exit 3; }; touch started";
+    fs::write(&script, format!("{once}; exec {}", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "none", "--trials", "1", "--scenarios", "restart"];
+    let (code, line) = said(&desk.run(&[&words[..], &SMALL].concat()));
+    assert_eq!(code, 6, "{line}");
+    assert!(line.contains("crash: ") && line.contains("no luck"), "{line}");
+    assert_eq!(desk.total("crashes"), 1);
+}
+
+#[test]
 fn what_a_trial_is_shrunk_to_fails_by_itself() {
     let desk = Desk::new();
     let server = gate("3/1h");
