@@ -221,6 +221,29 @@ pub struct Options {
     pub log: Option<PathBuf>,
 }
 
+impl Options {
+    /// The same, with results in files of their own beside those of the loop: `test_summary.txt` becomes `test_summary.repro-17.txt`.
+    #[must_use]
+    pub fn beside(self, what: &str, trial: u64) -> Self {
+        let own = |path: PathBuf| {
+            let mut name = path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!(".{what}-{trial}"));
+            path.extension().into_iter().for_each(|extension| {
+                name.push(".");
+                name.push(extension);
+            });
+            path.with_file_name(name)
+        };
+        Self {
+            summary: own(self.summary),
+            json: self.json.map(own),
+            html: self.html.map(own),
+            log: self.log.map(own),
+            ..self
+        }
+    }
+}
+
 /// The scenarios to draw from, as typed.
 #[derive(Clone, Debug)]
 pub struct Scenarios(pub Vec<&'static Scenario>);

@@ -96,6 +96,7 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let prefix = format!("{:x}.{:x}.", bench.nonce, bench.runs);
     bench.runs += 1;
     let plan = bench.target.plan(trial, &work, &prefix).map_err(TrialError::Plan)?;
+    let plan_hash = bench.target.anywhere().plan(trial, &work, "").map_err(TrialError::Plan)?.hash();
     let settings = settings(&work.load, bench);
     let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();
     let watch = watch.map_err(TrialError::Engine)?;
@@ -137,7 +138,7 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let after = bench.server.vitals();
     let vitals = bench.server.at_rest(REST);
     Ok(Seen {
-        summary: summary(trial, &plan, &work.load, run),
+        summary: summary(trial, &plan, plan_hash, &work.load, run),
         course,
         report: watch.map(|watch| watch.finish(taps)),
         treatment: treatment.transpose().map_err(TrialError::Hostile)?,
@@ -188,7 +189,7 @@ fn restart(
     Ok(true)
 }
 
-fn summary(trial: &Trial, plan: &Plan, load: &Load, run: Run) -> Summary {
+fn summary(trial: &Trial, plan: &Plan, plan_hash: u64, load: &Load, run: Run) -> Summary {
     let Run { duration, interrupted, offered, total, clients, health } = run;
     let offered_rate =
         offered.filter(|_| duration > Nanos::ZERO).map(|offered| offered as f64 / duration.as_secs_f64());
@@ -197,7 +198,7 @@ fn summary(trial: &Trial, plan: &Plan, load: &Load, run: Run) -> Summary {
         options: Vec::new(),
         command: String::new(),
         seed: trial.seed,
-        plan_hash: plan.hash(),
+        plan_hash,
         pipeline: load.pipeline,
         connections: load.connections,
     };

@@ -231,3 +231,21 @@ fn what_a_trial_is_shrunk_to_fails_by_itself() {
     let (code, line) = said(&repeated.expect("a shell"));
     assert_eq!(code, 4, "{smallest}: {line}");
 }
+
+#[test]
+fn a_trial_that_is_repeated_has_the_same_plan_and_leaves_the_results_of_the_loop_alone() {
+    let desk = Desk::new();
+    let server = gate("5/1s");
+    let options =
+        ["--server", &server, "--limit", "5/1s", "--seed", "3", "--scenarios", "steady", "--json", "all.json"];
+    let loop_words = [&options[..], &["--trials", "2"], &SMALL].concat();
+    assert_eq!(said(&desk.run(&loop_words)).0, 0);
+    let (summary, lines) = (desk.summary(), fs::read_to_string(desk.path().join("all.json")).expect("JSON lines"));
+    let (code, line) = said(&desk.run(&[&["repro", "2"], &options[..], &SMALL].concat()));
+    assert_eq!(code, 0, "{line}");
+    assert_eq!(desk.summary(), summary);
+    assert_eq!(fs::read_to_string(desk.path().join("all.json")).expect("as before"), lines);
+    let repeated = fs::read_to_string(desk.path().join("all.repro-2.json")).expect("its own");
+    let hash = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["plan_hash"].clone();
+    assert_eq!(lines.lines().nth(1).map(hash), repeated.lines().next().map(hash));
+}
