@@ -218,6 +218,21 @@ fn a_server_that_does_not_come_back_from_a_restart_has_crashed() {
 }
 
 #[test]
+fn a_server_of_somebody_else_is_not_restarted_and_the_loop_goes_on() {
+    let server = support::tollgate("--limit 5/1s");
+    let desk = Desk::new();
+    let url = format!("http://{}/", server.address());
+    let words = [url.as_str(), "--limit", "5/1s", "--trials", "2", "--scenarios", "restart,steady"];
+    let (code, line) = said(&desk.run(&[&words[..], &SMALL].concat()));
+    assert_eq!(code, 0, "{line}");
+    assert_eq!(["trials", "failed"].map(|name| desk.total(name)), [2, 0]);
+    assert!(!desk.summary().contains("restart "), "{}", desk.summary());
+    let (code, line) = said(&desk.run(&[url.as_str(), "--scenarios", "restart"]));
+    assert_eq!(code, 2, "{line}");
+    assert!(line.contains("--server"), "{line}");
+}
+
+#[test]
 fn what_a_trial_is_shrunk_to_fails_by_itself() {
     let desk = Desk::new();
     let server = gate("3/1h");
