@@ -61,16 +61,21 @@ impl<'a> Loop<'a> {
                 break;
             }
             let kinds = self.trial(&self.meant.trial(number))?;
-            self.found.extend(&kinds);
             if kinds.iter().any(|kind| options.stop_on.contains(kind)) {
                 break;
             }
         }
         self.teller.end(&self.summary);
-        Ok(match Exit::after(self.found) {
+        Ok(self.exit())
+    }
+
+    /// What the trials so far come to.
+    pub fn exit(&self) -> Exit {
+        match Exit::after(self.found.iter().copied()) {
+            Exit::Passed if self.teller.is_unwritten() => Exit::CouldNotRun,
             Exit::Passed if self.ended && !self.valid => Exit::NotValid,
             exit => exit,
-        })
+        }
     }
 
     /// One trial, and what comes of it. The kinds of its failures.
@@ -101,10 +106,9 @@ impl<'a> Loop<'a> {
         self.ended |= !seen.summary.interrupted;
         self.valid |= Verdict::of(&seen.summary).validity() != Validity::Invalid;
         let entry = entry::entry(trial, &seen, failures, started, self.meant, ended);
-        let kinds = entry.all_failures().iter().map(|failure| failure.kind).collect();
-        if let Err(error) = self.summary.add(&entry) {
-            self.teller.unwritten(&error);
-        }
+        let kinds: Vec<Kind> = entry.all_failures().iter().map(|failure| failure.kind).collect();
+        self.found.extend(&kinds);
+        self.teller.written(self.summary.add(&entry));
         self.teller.trial_ended(&entry);
         Ok(kinds)
     }

@@ -264,3 +264,16 @@ fn a_trial_that_is_repeated_has_the_same_plan_and_leaves_the_results_of_the_loop
     let hash = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["plan_hash"].clone();
     assert_eq!(lines.lines().nth(1).map(hash), repeated.lines().next().map(hash));
 }
+
+#[test]
+fn results_that_are_nowhere_are_no_success() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    fs::create_dir(desk.path().join("results")).expect("a folder");
+    fs::write(&script, format!("(sleep 4; rm -r results) & exec {}", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "5/1s", "--trials", "1", "--scenarios", "steady", "--dir", "results"];
+    let (code, line) = said(&desk.run(&[&words[..], &["--rate", "100", "--duration", "6s"]].concat()));
+    assert!(line.contains("cannot write"), "{line}");
+    assert_eq!(code, 1, "{line}");
+}
