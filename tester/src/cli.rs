@@ -37,6 +37,7 @@ pub enum Command {
     /// Runs one trial of a loop again; give the loop's options and seed
     Repro {
         /// Its number
+        #[arg(value_parser = value::trial)]
         trial: u64,
 
         #[command(flatten)]
@@ -45,6 +46,7 @@ pub enum Command {
     /// Runs a trial that failed again and again, each time with less of something, until less doesn't fail any more
     Shrink {
         /// Its number
+        #[arg(value_parser = value::trial)]
         trial: u64,
 
         #[command(flatten)]

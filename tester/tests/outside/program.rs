@@ -155,13 +155,15 @@ fn what_is_wrong_with_the_command_line_is_one_line_that_says_what_to_do() {
     let desk = Desk::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let nobody = format!("http://{free}/");
-    let cases: [(&[&str], i32, &str); 12] = [
+    let cases: [(&[&str], i32, &str); 14] = [
         (&["--limit", "5"], 2, "--limit"),
         (&["--limit", "5/5s", "--algorithm", "magic"], 2, "--algorithm"),
         (&["--scenarios", "rain"], 2, "write all or some of smoke"),
         (&["--clients", "9:3"], 2, "goes backwards"),
         (&["--with", "colour=red"], 2, "write NAME=VALUE"),
         (&["--stop-on", "boredom"], 2, "write some of crash, hang"),
+        (&["repro", "0"], 2, "between 1 and"),
+        (&["shrink", "0"], 2, "between 1 and"),
         (&["--server", ""], 1, "--server is empty"),
         (&["--server", "/no/such/program"], 1, "/no/such/program"),
         (&["--server", "sh -c 'echo no luck; exit 3'"], 1, "no luck"),
