@@ -17,7 +17,7 @@ use super::{Load, Target, Trial};
 use crate::hostile::{self, Treatment};
 use crate::oracle::online::Watch;
 use crate::oracle::{History, Promise, Report};
-use crate::process::{Fate, Server, StartError, Vitals};
+use crate::process::{Allowance, Fate, Growth, Server, StartError, Vitals};
 use crate::scenario::{Around, Work};
 use crate::summary::{Course, Point};
 
@@ -136,7 +136,7 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
         Err(error) => (true, Some(error.to_string())),
     };
     let after = bench.server.vitals();
-    let vitals = bench.server.at_rest(REST);
+    let vitals = settled(bench);
     Ok(Seen {
         summary: summary(trial, &plan, plan_hash, &work.load, run),
         course,
@@ -150,6 +150,19 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
         length: bench.clock.now() - started,
         work,
     })
+}
+
+/// What the server takes once it has given back what it can: where CPUs are short, a server that has got none looks at rest before it is.
+fn settled(bench: &Bench<'_>) -> Option<Vitals> {
+    let deadline = bench.clock.now() + GIVING_BACK;
+    loop {
+        let vitals = bench.server.at_rest(REST)?;
+        let grown =
+            bench.baseline.map_or_else(Vec::new, |before| Growth::between(&before, &vitals, &Allowance::default()));
+        if grown.is_empty() || bench.clock.now() >= deadline || bench.control.stage() != Stage::Running {
+            return Some(vitals);
+        }
+    }
 }
 
 fn settings(load: &Load, bench: &Bench<'_>) -> EngineSettings {
@@ -231,5 +244,7 @@ const RUDE_PEERS: u32 = 50;
 /// Two, so that the oracle sees what several threads interleave, and no more, so that the server has a CPU.
 const THREADS: u32 = 2;
 const INTERVAL: Nanos = Nanos::from_millis(250);
+/// What a server has not given back by then, it keeps.
+const GIVING_BACK: Nanos = Nanos::from_secs(10);
 /// A server that isn't at rest by then is taken as it is.
 const REST: Nanos = Nanos::from_secs(3);
