@@ -37,6 +37,7 @@ pub enum Command {
     /// Runs one trial of a loop again; give the loop's options and seed
     Repro {
         /// Its number
+        #[arg(value_parser = value::trial)]
         trial: u64,
 
         #[command(flatten)]
@@ -45,6 +46,7 @@ pub enum Command {
     /// Runs a trial that failed again and again, each time with less of something, until less doesn't fail any more
     Shrink {
         /// Its number
+        #[arg(value_parser = value::trial)]
         trial: u64,
 
         #[command(flatten)]
@@ -219,6 +221,29 @@ pub struct Options {
     /// Every exchange of the last trial, for `verify`; not of a restart
     #[arg(long, value_name = "FILE", help_heading = "Output")]
     pub log: Option<PathBuf>,
+}
+
+impl Options {
+    /// The same, with results in files of their own beside those of the loop: `test_summary.txt` becomes `test_summary.repro-17.txt`.
+    #[must_use]
+    pub fn beside(self, what: &str, trial: u64) -> Self {
+        let own = |path: PathBuf| {
+            let mut name = path.file_stem().unwrap_or_default().to_owned();
+            name.push(format!(".{what}-{trial}"));
+            path.extension().into_iter().for_each(|extension| {
+                name.push(".");
+                name.push(extension);
+            });
+            path.with_file_name(name)
+        };
+        Self {
+            summary: own(self.summary),
+            json: self.json.map(own),
+            html: self.html.map(own),
+            log: self.log.map(own),
+            ..self
+        }
+    }
 }
 
 /// The scenarios to draw from, as typed.

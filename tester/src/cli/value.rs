@@ -53,6 +53,11 @@ pub fn seed(text: &str) -> Result<u64, PlanError> {
     count("--seed", text, 0, u64::MAX)
 }
 
+/// Reads the number of a trial.
+pub fn trial(text: &str) -> Result<u64, PlanError> {
+    count("TRIAL", text, 1, u64::MAX)
+}
+
 /// Reads `--trials`.
 pub fn trials(text: &str) -> Result<u64, PlanError> {
     count("--trials", text, 1, u64::MAX)

@@ -39,6 +39,8 @@ pub enum Failure {
     Probe(ProbeError),
     /// `verify` without a limit to verify.
     NoPromise,
+    /// Nothing but restarts of a server that somebody else started.
+    NotOurs,
     /// The trial that is to be shrunk passes.
     Passes(u64),
     /// The terminal, or the system's randomness, can't be used.
@@ -50,7 +52,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Line(error) if !error.use_stderr() => Exit::Passed,
-            Self::Line(_) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise => Exit::Usage,
+            Self::Line(_) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise | Self::NotOurs => Exit::Usage,
             _ => Exit::CouldNotRun,
         }
     }
@@ -79,6 +81,9 @@ impl fmt::Display for Failure {
             Self::NoPromise => {
                 f.write_str("--limit none: there is nothing to verify, give the limit that was promised")
             }
+            Self::NotOurs => f.write_str(
+                "--scenarios restart: only a server that the tester started can be restarted, give its command line with --server",
+            ),
             Self::Passes(trial) => {
                 write!(f, "trial {trial} passes: shrink one that fails, by the same options and seed")
             }

@@ -61,16 +61,21 @@ impl<'a> Loop<'a> {
                 break;
             }
             let kinds = self.trial(&self.meant.trial(number))?;
-            self.found.extend(&kinds);
             if kinds.iter().any(|kind| options.stop_on.contains(kind)) {
                 break;
             }
         }
         self.teller.end(&self.summary);
-        Ok(match Exit::after(self.found) {
+        Ok(self.exit())
+    }
+
+    /// What the trials so far come to.
+    pub fn exit(&self) -> Exit {
+        match Exit::after(self.found.iter().copied()) {
+            Exit::Passed if self.teller.is_unwritten() => Exit::CouldNotRun,
             Exit::Passed if self.ended && !self.valid => Exit::NotValid,
             exit => exit,
-        })
+        }
     }
 
     /// One trial, and what comes of it. The kinds of its failures.
@@ -81,12 +86,18 @@ impl<'a> Loop<'a> {
     pub fn trial(&mut self, trial: &Trial) -> Result<Vec<Kind>, Failure> {
         let started = clock::wall();
         self.teller.trial(trial, &trial.work(&self.bench.around).load);
-        let seen = trial::run(trial, &mut self.bench, 0)?;
+        let seen = trial::run(trial, &mut self.bench)?;
         let mut failures = judge(trial, &seen, self.bench.baseline.as_ref(), &Allowance::default());
         let ended = failures.iter().any(|failure| matches!(failure.kind, Kind::Crash | Kind::Hang));
         if ended {
-            let again = self.again(trial, &failures.iter().map(|failure| failure.kind).collect())?;
-            failures.iter_mut().for_each(|failure| failure.again = again);
+            match self.again(trial, &failures.iter().map(|failure| failure.kind).collect()) {
+                Ok(again) => failures.iter_mut().for_each(|failure| failure.again = again),
+                Err(failure) => {
+                    // Without a server the loop is over; what ended this one is told all the same.
+                    failure.tell();
+                    self.bench.control.stop();
+                }
+            }
         }
         if failures.iter().any(|failure| failure.kind == Kind::Growth) {
             // It is told once; what grows on from here is told again.
@@ -95,10 +106,9 @@ impl<'a> Loop<'a> {
         self.ended |= !seen.summary.interrupted;
         self.valid |= Verdict::of(&seen.summary).validity() != Validity::Invalid;
         let entry = entry::entry(trial, &seen, failures, started, self.meant, ended);
-        let kinds = entry.all_failures().iter().map(|failure| failure.kind).collect();
-        if let Err(error) = self.summary.add(&entry) {
-            self.teller.unwritten(&error);
-        }
+        let kinds: Vec<Kind> = entry.all_failures().iter().map(|failure| failure.kind).collect();
+        self.found.extend(&kinds);
+        self.teller.written(self.summary.add(&entry));
         self.teller.trial_ended(&entry);
         Ok(kinds)
     }
@@ -117,7 +127,7 @@ impl<'a> Loop<'a> {
                 break;
             }
             self.teller.again(trial, attempt);
-            let seen = trial::run(trial, &mut self.bench, attempt)?;
+            let seen = trial::run(trial, &mut self.bench)?;
             let same =
                 judge(trial, &seen, None, &Allowance::default()).iter().any(|failure| kinds.contains(&failure.kind));
             if seen.fate.is_over() || matches!(seen.fate, Fate::Hung(_)) {

@@ -13,7 +13,7 @@ use crate::cli::{DEFAULT_URL, Options, Promised};
 use crate::clock;
 use crate::oracle::Promise;
 use crate::process::{Launch, Question, Server};
-use crate::scenario::Around;
+use crate::scenario::{self, Around, Scenario};
 use crate::summary::Files;
 use crate::trial::{Bench, Load, Setting, Space, Target, Trial};
 
@@ -53,7 +53,7 @@ impl Meant {
             picks: options.pick.clone(),
             churns: options.churn.clone(),
             affinities: options.affinity.clone(),
-            scenarios: options.scenarios.0.clone(),
+            scenarios: scenarios(&options)?,
         };
         Ok(Self { options, words, seed, promise, space })
     }
@@ -102,6 +102,7 @@ impl Meant {
             control: control.clone(),
             clock,
             nonce,
+            runs: 0,
             log: self.options.log.as_ref().map(|path| self.options.dir.join(path)),
             baseline: None,
         })
@@ -140,6 +141,13 @@ impl Meant {
         let (limit, window) = self.promise.map_or(UNKNOWN, |promise| (promise.limit(), promise.period()));
         Around { space: &self.space, limit, window }
     }
+}
+
+/// What is asked for and possible: a server that somebody else started can't be started again.
+fn scenarios(options: &Options) -> Result<Vec<&'static Scenario>, Failure> {
+    let is_possible = |scenario: &&Scenario| options.server.is_some() || scenario.name != scenario::RESTART.name;
+    let possible: Vec<_> = options.scenarios.0.iter().copied().filter(is_possible).collect();
+    if possible.is_empty() { Err(Failure::NotOurs) } else { Ok(possible) }
 }
 
 /// Words as a shell takes them.

@@ -30,10 +30,10 @@ fn obey(args: &[OsString]) -> Result<Exit, Failure> {
     match line.command {
         None => endless(line.options, args),
         Some(Command::Repro { trial, options }) => {
-            with_keys(|control| single::repro(trial, &Meant::of(options, args)?, control))
+            with_keys(|control| single::repro(trial, &Meant::of(options.beside("repro", trial), args)?, control))
         }
         Some(Command::Shrink { trial, options }) => {
-            with_keys(|control| single::shrink(trial, &Meant::of(options, args)?, control))
+            with_keys(|control| single::shrink(trial, &Meant::of(options.beside("shrink", trial), args)?, control))
         }
         Some(Command::Verify { log, promised }) => verify::verify(&log, &promised),
         Some(Command::Probe { url, id, most }) => verify::probe(&url, &id, most),

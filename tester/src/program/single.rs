@@ -18,8 +18,8 @@ use crate::trial::{self, Load, Setting, Trial};
 /// As the loop.
 pub fn repro(number: u64, meant: &Meant, control: &Control) -> Result<Exit, Failure> {
     let mut again = Loop::start(meant, control)?;
-    let kinds = again.trial(&meant.trial(number))?;
-    Ok(Exit::after(kinds))
+    again.trial(&meant.trial(number))?;
+    Ok(again.exit())
 }
 
 /// Runs a trial again and again with less, until less doesn't fail as it did, and says how the smallest is repeated.

@@ -12,7 +12,7 @@ use crate::trial::{Bench, Load, Trial};
 /// Speaks to whoever sits there, on stderr: one line at a time, which also a terminal in raw mode shows as lines.
 #[derive(Debug, Default)]
 pub struct Teller {
-    unwritten: Option<String>,
+    unwritten: Option<SummaryError>,
 }
 
 impl Teller {
@@ -57,13 +57,19 @@ impl Teller {
         }
     }
 
-    /// A file couldn't be written. Told when it begins, not after each trial.
-    pub fn unwritten(&mut self, error: &SummaryError) {
-        let line = error.to_string();
-        if self.unwritten.as_ref() != Some(&line) {
-            say(format_args!("{line}"));
-            self.unwritten = Some(line);
+    /// What came of writing the files. Told when it begins to fail, not after each trial.
+    pub fn written(&mut self, written: Result<(), SummaryError>) {
+        if let Err(error) = &written
+            && self.unwritten.is_none()
+        {
+            say(error);
         }
+        self.unwritten = written.err();
+    }
+
+    /// Whether the files don't tell of the last trial.
+    pub const fn is_unwritten(&self) -> bool {
+        self.unwritten.is_some()
     }
 
     /// The loop is over.

@@ -3,7 +3,7 @@
 use tollgate_client::Nanos;
 use tollgate_client::plan::Stage;
 
-use super::Around;
+use super::{Around, soak};
 use crate::trial::Load;
 
 /// How long one burst takes.
@@ -36,6 +36,11 @@ pub(super) const fn pause(span: Nanos) -> Stage {
 /// How often what takes `cycle` fits into the load's duration; at least once.
 pub(super) fn cycles(load: &Load, cycle: Nanos) -> u64 {
     (load.duration.as_u64() / cycle.as_u64().max(1)).max(1)
+}
+
+/// Whether this takes no longer than the longest soak may: with a quota per hour, a trial of seconds must not take two hours.
+pub(super) fn fits(around: &Around<'_>, cycle: Nanos) -> bool {
+    cycle.as_u64() / soak::LONGER <= around.space.duration.most()
 }
 
 /// A burst is this part of a window: short beside it, and long enough that its requests are sent when they are due.

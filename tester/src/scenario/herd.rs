@@ -14,6 +14,10 @@ pub(super) const HERD: Scenario = Scenario {
 };
 
 fn work(load: &Load, around: &Around<'_>) -> Work {
+    if !bursts::fits(around, around.window) {
+        // Nobody would be back before the trial is over.
+        return Work::plain(load.clone());
+    }
     let each = around.limit + 1;
     let clients = bursts::clients(load, around, each);
     let cycle =

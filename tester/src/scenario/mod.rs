@@ -14,7 +14,7 @@
 //! | `cold-crowd` | one hot id among many cold ones | every request is answered |
 //! | `product-list` | the last tenth of the ids is popular | every request is answered |
 //! | `connection-churn` | a connection for each request | every request is answered |
-//! | `restart` | the server is stopped and started in the middle | it answers again, and no quota is exceeded since |
+//! | `restart` | the server is stopped and started in the middle; only with `--server` | it answers again, and no quota is exceeded since |
 //! | `slow-heads` … `bad-chunks` | rude peers beside the load, see [`hostile::Kind`] | they are treated as HTTP says, and the load doesn't notice |
 //!
 //! For every trial: the server lives and answers, its memory, descriptors and threads don't grow, the client's ledger balances, and the oracle proves no
@@ -38,6 +38,7 @@ mod steady;
 mod window_edge;
 
 pub(crate) use id_churn::ID_CHURN;
+pub(crate) use restart::RESTART;
 pub use rule::Broken;
 
 use std::fmt;
@@ -149,7 +150,7 @@ static GENTLE: [Scenario; 13] = [
     cold_crowd::COLD_CROWD,
     product_list::PRODUCT_LIST,
     connection_churn::CONNECTION_CHURN,
-    restart::RESTART,
+    RESTART,
 ];
 
 #[cfg(test)]

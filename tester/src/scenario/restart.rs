@@ -4,7 +4,7 @@ use super::{Around, Broken, Scenario, Work, rule};
 use crate::summary::Point;
 use crate::trial::{Load, Seen};
 
-pub(super) const RESTART: Scenario =
+pub(crate) const RESTART: Scenario =
     Scenario { name: "restart", about: "the server is stopped and started in the middle", beside: None, work, rule };
 
 fn work(load: &Load, _: &Around<'_>) -> Work {

@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use tollgate_client::Nanos;
+use tollgate_client::{Nanos, Outcome};
 
 use crate::hostile::Treatment;
+use crate::oracle::{Algorithm, Report};
 use crate::trial::Seen;
 
 /// What should have held and didn't.
@@ -49,10 +50,13 @@ pub enum Broken {
     Treated(Box<Treatment>),
 }
 
-/// Every request was answered, by allowed or denied.
+/// Every request was answered, by allowed or denied. A limiter that promised to hold requests back may do so for longer than the client
+/// waits, and a pipeline's answers wait for each other: then a time-out is no missing answer.
 pub fn answered(seen: &Seen) -> Result<(), Broken> {
     let ledger = &seen.summary.total.ledger;
-    let (requests, responses) = (ledger.sent, ledger.answers());
+    let holds_back = |report: &Report| matches!(report.promise.algorithm(), Algorithm::LeakyBucket { .. });
+    let held_back = if seen.report.as_ref().is_some_and(holds_back) { ledger.count(Outcome::TimedOut) } else { 0 };
+    let (requests, responses) = (ledger.sent, ledger.answers() + held_back);
     if responses < requests {
         return Err(Broken::Unanswered { requests, responses });
     }

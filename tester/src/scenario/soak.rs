@@ -14,6 +14,9 @@ pub(super) const SOAK: Scenario = Scenario {
 };
 
 fn work(load: &Load, _: &Around<'_>) -> Work {
-    let duration = Nanos::new(load.duration.as_u64().saturating_mul(10));
-    Work::plain(Load { duration, rate: load.rate.div_ceil(10), ..load.clone() })
+    let duration = Nanos::new(load.duration.as_u64().saturating_mul(LONGER));
+    Work::plain(Load { duration, rate: load.rate.div_ceil(LONGER), ..load.clone() })
 }
+
+/// So many times as long, at so much less of a rate.
+pub(super) const LONGER: u64 = 10;

@@ -111,3 +111,16 @@ fn a_scenario_that_does_not_exist_is_told_with_those_that_do() {
     let told = "smoke,rain".parse::<&Scenario>().unwrap_err().to_string();
     assert!(told.contains("write all or some of smoke, steady, ramp"), "{told}");
 }
+
+#[test]
+fn with_a_window_of_an_hour_no_trial_takes_longer_than_a_soak() {
+    let space = space();
+    for scenario in all() {
+        let load = load(10, 100, 60);
+        let around = Around { space: &space, limit: 5, window: Nanos::from_secs(3_600) };
+        let work = (scenario.work)(&load, &around);
+        let target = Target { url: "http://127.0.0.1:1/".to_owned(), id: IdPlace::Path };
+        let plan = target.plan(&Trial { number: 1, seed: 1, scenario, load }, &work, "x").unwrap();
+        assert!(plan.stop().after.unwrap() <= Nanos::from_secs(600), "{}", scenario.name);
+    }
+}

@@ -20,6 +20,10 @@ pub(super) const WINDOW_EDGE: Scenario = Scenario {
 };
 
 fn work(load: &Load, around: &Around<'_>) -> Work {
+    if !bursts::fits(around, around.window + around.window) {
+        // No trial is long enough for a window to end in it.
+        return Work::plain(load.clone());
+    }
     let clients = bursts::clients(load, around, around.limit);
     let quota = bursts::stage(around, clients, around.limit);
     // All windows open within a tenth of a burst: a pause as long, at the edge, is on the other side of it for everybody.

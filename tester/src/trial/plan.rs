@@ -16,6 +16,14 @@ pub struct Target {
 }
 
 impl Target {
+    /// The same target at an address that is always the same, for a plan's hash: it names the plan, not the port that a server got this time.
+    #[must_use]
+    pub fn anywhere(&self) -> Self {
+        let beyond_scheme = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
+        let path = beyond_scheme.find('/').map_or("/", |slash| &beyond_scheme[slash..]);
+        Self { url: format!("http://127.0.0.1{path}"), id: self.id.clone() }
+    }
+
     /// The plan of a trial. `prefix` stands before every id: nobody has used these ids before, and the limiter knows nothing of them.
     ///
     /// # Errors

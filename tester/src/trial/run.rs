@@ -17,7 +17,7 @@ use super::{Load, Target, Trial};
 use crate::hostile::{self, Treatment};
 use crate::oracle::online::Watch;
 use crate::oracle::{History, Promise, Report};
-use crate::process::{Fate, Server, StartError, Vitals};
+use crate::process::{Allowance, Fate, Growth, Server, StartError, Vitals};
 use crate::scenario::{Around, Work};
 use crate::summary::{Course, Point};
 
@@ -36,8 +36,10 @@ pub struct Bench<'a> {
     pub control: Control,
     /// The clock of the whole program.
     pub clock: Clock,
-    /// What tells this run's ids from those of runs before.
+    /// What tells this program's ids from those of another, at another time.
     pub nonce: u64,
+    /// Runs so far. Each has ids of its own: the oracle takes clients to be new.
+    pub runs: u64,
     /// Every exchange of the last trial goes there.
     pub log: Option<PathBuf>,
     /// The server at rest, when it had been warmed up; what is more later has grown.
@@ -78,23 +80,23 @@ pub enum TrialError {
     Plan(PlanError),
     /// The engine couldn't start or go on.
     Engine(io::Error),
-    /// The server couldn't be started again.
-    Server(StartError),
     /// The rude peers couldn't be played.
     Hostile(io::Error),
     /// The log couldn't be written.
     Log(PathBuf, io::Error),
 }
 
-/// Carries the trial out. `attempt` tells repetitions apart: each has ids of its own.
+/// Carries the trial out, by clients that nobody was before.
 ///
 /// # Errors
 ///
 /// When that can't be done, for a reason that isn't the server's answers.
-pub fn run(trial: &Trial, bench: &mut Bench<'_>, attempt: u32) -> Result<Seen, TrialError> {
+pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let work = trial.work(&bench.around);
-    let prefix = format!("{:x}.{:x}.{attempt}.", trial.seed, bench.nonce);
+    let prefix = format!("{:x}.{:x}.", bench.nonce, bench.runs);
+    bench.runs += 1;
     let plan = bench.target.plan(trial, &work, &prefix).map_err(TrialError::Plan)?;
+    let plan_hash = bench.target.anywhere().plan(trial, &work, "").map_err(TrialError::Plan)?.hash();
     let settings = settings(&work.load, bench);
     let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();
     let watch = watch.map_err(TrialError::Engine)?;
@@ -129,22 +131,38 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>, attempt: u32) -> Result<Seen, T
     let (run, eyes) = run.map_err(TrialError::Engine)?;
     let taps = eyes.into_iter().filter_map(|eyes| eyes.tap).collect();
     log.map_or(Ok(()), Log::finish).map_err(|error| bench.unwritten(error))?;
-    let restarted = restart.transpose().map_err(TrialError::Server)?.unwrap_or(false);
+    let (restarted, gone) = match restart.transpose() {
+        Ok(restarted) => (restarted.unwrap_or(false), None),
+        Err(error) => (true, Some(error.to_string())),
+    };
     let after = bench.server.vitals();
-    let vitals = bench.server.at_rest(REST);
+    let vitals = settled(bench);
     Ok(Seen {
-        summary: summary(trial, &plan, &work.load, run),
+        summary: summary(trial, &plan, plan_hash, &work.load, run),
         course,
         report: watch.map(|watch| watch.finish(taps)),
         treatment: treatment.transpose().map_err(TrialError::Hostile)?,
         fate: bench.server.fate(),
-        last_lines: bench.server.last_lines(),
+        last_lines: gone.map_or_else(|| bench.server.last_lines(), |error| error.lines().map(str::to_owned).collect()),
         vitals,
         server_cpu: before.zip(after).filter(|_| !restarted).map(|(before, after)| after.cpu - before.cpu),
         restarted,
         length: bench.clock.now() - started,
         work,
     })
+}
+
+/// What the server takes once it has given back what it can: where CPUs are short, a server that has got none looks at rest before it is.
+fn settled(bench: &Bench<'_>) -> Option<Vitals> {
+    let deadline = bench.clock.now() + GIVING_BACK;
+    loop {
+        let vitals = bench.server.at_rest(REST)?;
+        let grown =
+            bench.baseline.map_or_else(Vec::new, |before| Growth::between(&before, &vitals, &Allowance::default()));
+        if grown.is_empty() || bench.clock.now() >= deadline || bench.control.stage() != Stage::Running {
+            return Some(vitals);
+        }
+    }
 }
 
 fn settings(load: &Load, bench: &Bench<'_>) -> EngineSettings {
@@ -174,17 +192,17 @@ fn restart(
         }
         thread::sleep(engine::LONGEST_WAIT.min(started + wait - clock.now()).into());
     }
-    // The run began a little later than our count of it: nothing that was done by `ended` can have been done by the next server.
-    let ended = (clock.now() - started).saturating_sub(DOUBT);
     server.stop();
     if let Some(watch) = watch {
-        watch.restarted(ended, clock.now() - started);
+        // The run's clock began later than our count of it, by however long its threads took to be made ready. So of no exchange that the
+        // oracle doesn't know yet is it certain that the old server decided it; and of those sent from now on, that the new one does.
+        watch.restarted(Nanos::ZERO, clock.now() - started);
     }
     server.restart()?;
     Ok(true)
 }
 
-fn summary(trial: &Trial, plan: &Plan, load: &Load, run: Run) -> Summary {
+fn summary(trial: &Trial, plan: &Plan, plan_hash: u64, load: &Load, run: Run) -> Summary {
     let Run { duration, interrupted, offered, total, clients, health } = run;
     let offered_rate =
         offered.filter(|_| duration > Nanos::ZERO).map(|offered| offered as f64 / duration.as_secs_f64());
@@ -193,7 +211,7 @@ fn summary(trial: &Trial, plan: &Plan, load: &Load, run: Run) -> Summary {
         options: Vec::new(),
         command: String::new(),
         seed: trial.seed,
-        plan_hash: plan.hash(),
+        plan_hash,
         pipeline: load.pipeline,
         connections: load.connections,
     };
@@ -211,7 +229,6 @@ impl fmt::Display for TrialError {
         match self {
             Self::Plan(error) => error.fmt(f),
             Self::Engine(error) => write!(f, "cannot send ({error}): try fewer --connections"),
-            Self::Server(error) => error.fmt(f),
             Self::Log(path, error) => {
                 write!(f, "--log {}: cannot write ({error}): name a place that can be written", path.display())
             }
@@ -226,8 +243,8 @@ impl std::error::Error for TrialError {}
 const RUDE_PEERS: u32 = 50;
 /// Two, so that the oracle sees what several threads interleave, and no more, so that the server has a CPU.
 const THREADS: u32 = 2;
-/// More than it takes from our count of the run's time to the run's own.
-const DOUBT: Nanos = Nanos::from_secs(1);
 const INTERVAL: Nanos = Nanos::from_millis(250);
+/// What a server has not given back by then, it keeps.
+const GIVING_BACK: Nanos = Nanos::from_secs(10);
 /// A server that isn't at rest by then is taken as it is.
 const REST: Nanos = Nanos::from_secs(3);

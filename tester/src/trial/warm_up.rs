@@ -28,7 +28,7 @@ pub fn warm_up(bench: &mut Bench<'_>) -> Result<Option<Vitals>, TrialError> {
         affinity: Affinity::Spray,
     };
     let trial = Trial { number: 0, seed: 0, scenario: &scenario::ID_CHURN, load };
-    run(&trial, bench, 0).map(|seen| seen.vitals)
+    run(&trial, bench).map(|seen| seen.vitals)
 }
 
 /// Clients of their own, each with one request: enough to touch every page of a table of a million.

@@ -165,13 +165,15 @@ fn what_is_wrong_with_the_command_line_is_one_line_that_says_what_to_do() {
     let desk = Desk::new();
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
     let nobody = format!("http://{free}/");
-    let cases: [(&[&str], i32, &str); 12] = [
+    let cases: [(&[&str], i32, &str); 14] = [
         (&["--limit", "5"], 2, "--limit"),
         (&["--limit", "5/5s", "--algorithm", "magic"], 2, "--algorithm"),
         (&["--scenarios", "rain"], 2, "write all or some of smoke"),
         (&["--clients", "9:3"], 2, "goes backwards"),
         (&["--with", "colour=red"], 2, "write NAME=VALUE"),
         (&["--stop-on", "boredom"], 2, "write some of crash, hang"),
+        (&["repro", "0"], 2, "between 1 and"),
+        (&["shrink", "0"], 2, "between 1 and"),
         (&["--server", ""], 1, "--server is empty"),
         (&["--server", "/no/such/program"], 1, "/no/such/program"),
         (&["--server", "sh -c 'echo no luck; exit 3'"], 1, "no luck"),
@@ -197,4 +199,93 @@ fn a_place_that_cannot_be_written_is_told_before_the_first_trial() {
     let (code, line) = said(&desk.run(&words));
     assert_eq!(code, 1, "{line}");
     assert!(line.contains("--summary") && line.contains("cannot write"), "{line}");
+}
+
+#[test]
+fn a_crash_after_which_the_server_does_not_come_back_is_in_the_summary() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    let once = "[ -e started ] && { echo no luck; exit 3; }; touch started";
+    fs::write(&script, format!("{once}; {} & sleep 5; kill -ABRT $!; wait $!", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "none", "--trials", "3", "--scenarios", "steady"];
+    let (code, line) = said(&desk.run(&[&words[..], &["--rate", "500", "--duration", "8s"]].concat()));
+    assert_eq!(code, 6, "{line}");
+    assert!(line.contains("no luck"), "{line}");
+    assert_eq!(["trials", "crashes"].map(|name| desk.total(name)), [1, 1]);
+}
+
+#[test]
+fn a_server_that_does_not_come_back_from_a_restart_has_crashed() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    let once = "[ -e started ] && { echo no luck; exit 3; }; touch started";
+    fs::write(&script, format!("{once}; exec {}", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "none", "--trials", "1", "--scenarios", "restart"];
+    let (code, line) = said(&desk.run(&[&words[..], &SMALL].concat()));
+    assert_eq!(code, 6, "{line}");
+    assert!(line.contains("crash: ") && line.contains("no luck"), "{line}");
+    assert_eq!(desk.total("crashes"), 1);
+}
+
+#[test]
+fn a_server_of_somebody_else_is_not_restarted_and_the_loop_goes_on() {
+    let server = support::tollgate("--limit 5/1s");
+    let desk = Desk::new();
+    let url = format!("http://{}/", server.address());
+    let words = [url.as_str(), "--limit", "5/1s", "--trials", "2", "--scenarios", "restart,steady"];
+    let (code, line) = said(&desk.run(&[&words[..], &SMALL].concat()));
+    assert_eq!(code, 0, "{line}");
+    assert_eq!(["trials", "failed"].map(|name| desk.total(name)), [2, 0]);
+    assert!(!desk.summary().contains("restart "), "{}", desk.summary());
+    let (code, line) = said(&desk.run(&[url.as_str(), "--scenarios", "restart"]));
+    assert_eq!(code, 2, "{line}");
+    assert!(line.contains("--server"), "{line}");
+}
+
+#[test]
+fn what_a_trial_is_shrunk_to_fails_by_itself() {
+    let desk = Desk::new();
+    let server = gate("3/1h");
+    // Whoever asks as a client that an earlier try has used up is denied at once, and learns nothing.
+    let words = ["shrink", "1", "--server", &server, "--limit", "2/1h", "--scenarios", "steady", "--seed", "3"];
+    let load = ["--clients", "4", "--rate", "64", "--duration", "500ms", "--connections", "2", "--pipeline", "1"];
+    let (code, line) = said(&desk.run(&[&words[..], &load].concat()));
+    assert_eq!(code, 4, "{line}");
+    let smallest = line.lines().find_map(|line| line.trim().strip_prefix("smallest that fails: ")).expect("a command");
+    let repeated = Command::new("sh").arg("-c").arg(smallest).current_dir(desk.path()).stdin(Stdio::null()).output();
+    let (code, line) = said(&repeated.expect("a shell"));
+    assert_eq!(code, 4, "{smallest}: {line}");
+}
+
+#[test]
+fn a_trial_that_is_repeated_has_the_same_plan_and_leaves_the_results_of_the_loop_alone() {
+    let desk = Desk::new();
+    let server = gate("5/1s");
+    let options =
+        ["--server", &server, "--limit", "5/1s", "--seed", "3", "--scenarios", "steady", "--json", "all.json"];
+    let loop_words = [&options[..], &["--trials", "2"], &SMALL].concat();
+    assert_eq!(said(&desk.run(&loop_words)).0, 0);
+    let (summary, lines) = (desk.summary(), fs::read_to_string(desk.path().join("all.json")).expect("JSON lines"));
+    let (code, line) = said(&desk.run(&[&["repro", "2"], &options[..], &SMALL].concat()));
+    assert_eq!(code, 0, "{line}");
+    assert_eq!(desk.summary(), summary);
+    assert_eq!(fs::read_to_string(desk.path().join("all.json")).expect("as before"), lines);
+    let repeated = fs::read_to_string(desk.path().join("all.repro-2.json")).expect("its own");
+    let hash = |line: &str| serde_json::from_str::<serde_json::Value>(line).expect("JSON")["plan_hash"].clone();
+    assert_eq!(lines.lines().nth(1).map(hash), repeated.lines().next().map(hash));
+}
+
+#[test]
+fn results_that_are_nowhere_are_no_success() {
+    let desk = Desk::new();
+    let script = desk.path().join("server");
+    fs::create_dir(desk.path().join("results")).expect("a folder");
+    fs::write(&script, format!("(sleep 4; rm -r results) & exec {}", gate("5/1s"))).expect("a script");
+    let server = format!("sh {}", script.display());
+    let words = ["--server", &server, "--limit", "5/1s", "--trials", "1", "--scenarios", "steady", "--dir", "results"];
+    let (code, line) = said(&desk.run(&[&words[..], &["--rate", "100", "--duration", "6s"]].concat()));
+    assert!(line.contains("cannot write"), "{line}");
+    assert_eq!(code, 1, "{line}");
 }
