@@ -9,7 +9,7 @@ use std::thread;
 use tollgate_client::engine::{self, EngineSettings};
 use tollgate_client::plan::{Plan, PlanError};
 use tollgate_client::summary::Header;
-use tollgate_client::{Clock, Control, Nanos, Run, Summary, engine::Stage};
+use tollgate_client::{Clock, Control, Interval, Nanos, Run, Summary, engine::Stage};
 
 use super::eyes::{Eyes, Log};
 use super::plan::length;
@@ -100,48 +100,22 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let settings = settings(&work.load, bench);
     let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();
     let watch = watch.map_err(TrialError::Engine)?;
-    // A log can't say that the server forgot everything in between.
-    let log = bench
-        .log
-        .as_deref()
-        .filter(|_| !work.restarts)
-        .map(Log::create)
-        .transpose()
-        .map_err(|error| bench.unwritten(error))?;
+    let log = log(&work, bench)?;
     let before = bench.server.vitals();
     let started = bench.clock.now();
     let mut course = Course::default();
-
-    let Bench { server, control, clock, .. } = bench;
-    let (run, treatment, restart) = thread::scope(|scope| {
-        let rude = trial.scenario.beside.map(|kind| {
-            let (target, span, control) = (hostile::Target::new(settings.target), length(&plan), &*control);
-            scope.spawn(move || hostile::run(kind, &target, RUDE_PEERS, span, trial.seed, control))
-        });
-        let restart = work.restarts.then(|| {
-            let (half, watch) = (Nanos::new(length(&plan).as_u64() / 2), watch.as_ref());
-            let (clock, control) = (*clock, &*control);
-            scope.spawn(move || restart(server, started, half, clock, control, watch))
-        });
-        let eyes = |_| Eyes { tap: watch.as_ref().map(Watch::tap), log: log.as_ref() };
-        let run = engine::observed(&plan, &settings, control, eyes, |interval| course.push(Point::from(interval)));
-        let finished = "a thread that doesn't panic";
-        (run, rude.map(|rude| rude.join().expect(finished)), restart.map(|restart| restart.join().expect(finished)))
-    });
-    let (run, eyes) = run.map_err(TrialError::Engine)?;
+    let watchers = Watchers { watch: watch.as_ref(), log: log.as_ref() };
+    let played = play(trial, &work, &plan, &settings, bench, watchers, |interval| course.push(Point::from(interval)))?;
+    let Played { run, eyes, treatment, restarted, gone } = played;
     let taps = eyes.into_iter().filter_map(|eyes| eyes.tap).collect();
     log.map_or(Ok(()), Log::finish).map_err(|error| bench.unwritten(error))?;
-    let (restarted, gone) = match restart.transpose() {
-        Ok(restarted) => (restarted.unwrap_or(false), None),
-        Err(error) => (true, Some(error.to_string())),
-    };
     let after = bench.server.vitals();
     let vitals = settled(bench);
     Ok(Seen {
         summary: summary(trial, &plan, plan_hash, &work.load, run),
         course,
         report: watch.map(|watch| watch.finish(taps)),
-        treatment: treatment.transpose().map_err(TrialError::Hostile)?,
+        treatment,
         fate: bench.server.fate(),
         last_lines: gone.map_or_else(|| bench.server.last_lines(), |error| error.lines().map(str::to_owned).collect()),
         vitals,
@@ -150,6 +124,65 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
         length: bench.clock.now() - started,
         work,
     })
+}
+
+/// Who looks at the exchanges.
+#[derive(Clone, Copy)]
+struct Watchers<'a> {
+    watch: Option<&'a Watch>,
+    log: Option<&'a Log>,
+}
+
+/// What happened while the load ran.
+struct Played<'a> {
+    run: Run,
+    eyes: Vec<Eyes<'a>>,
+    treatment: Option<Treatment>,
+    /// Whether the server was stopped in the middle, and why it didn't come back.
+    restarted: bool,
+    gone: Option<String>,
+}
+
+/// The load on its threads, and beside it the rude peers and the restart, if there are to be any.
+fn play<'a>(
+    trial: &Trial,
+    work: &Work,
+    plan: &Plan,
+    settings: &EngineSettings,
+    bench: &mut Bench<'_>,
+    watchers: Watchers<'a>,
+    on_interval: impl FnMut(&Interval),
+) -> Result<Played<'a>, TrialError> {
+    let Watchers { watch, log } = watchers;
+    let Bench { server, control, clock, .. } = bench;
+    let (clock, control, started) = (*clock, &*control, clock.now());
+    let (run, treatment, restart) = thread::scope(|scope| {
+        let rude = trial.scenario.beside.map(|kind| {
+            let (target, span) = (hostile::Target::new(settings.target), length(plan));
+            scope.spawn(move || hostile::run(kind, &target, RUDE_PEERS, span, trial.seed, control))
+        });
+        let restart = work.restarts.then(|| {
+            let half = Nanos::new(length(plan).as_u64() / 2);
+            scope.spawn(move || restart(server, started, half, clock, control, watch))
+        });
+        let eyes = |_| Eyes { tap: watch.map(Watch::tap), log };
+        let run = engine::observed(plan, settings, control, eyes, on_interval);
+        let finished = "a thread that doesn't panic";
+        (run, rude.map(|rude| rude.join().expect(finished)), restart.map(|restart| restart.join().expect(finished)))
+    });
+    let (run, eyes) = run.map_err(TrialError::Engine)?;
+    let treatment = treatment.transpose().map_err(TrialError::Hostile)?;
+    let (restarted, gone) = match restart.transpose() {
+        Ok(restarted) => (restarted.unwrap_or(false), None),
+        Err(error) => (true, Some(error.to_string())),
+    };
+    Ok(Played { run, eyes, treatment, restarted, gone })
+}
+
+/// The log of this trial, if there is to be one. It can't say that the server forgot everything in between.
+fn log(work: &Work, bench: &Bench<'_>) -> Result<Option<Log>, TrialError> {
+    let path = bench.log.as_deref().filter(|_| !work.restarts);
+    path.map(Log::create).transpose().map_err(|error| bench.unwritten(error))
 }
 
 /// What the server takes once it has given back what it can: where CPUs are short, a server that has got none looks at rest before it is.
