@@ -97,8 +97,8 @@ impl Control {
 /// Wakes one core, whichever way it waits: two eventfds, one that its ring watches and one that it sleeps on.
 ///
 /// One would do if a ring always passed on what it saw to the eventfd that is registered with it. A write to an eventfd is the exception: inside
-/// it the kernel doesn't signal another one but defers that, and Linux 6.18 does it once in the life of a ring and never again. A core that slept then
-/// slept on, also through all that came from the network after that, because only the first event of a batch is announced.
+/// it the kernel doesn't signal another one but puts that off, and on Linux 6.18 the signal was seen not to come. A core that slept then slept on,
+/// also through all that came from the network after that, because only the first event of a batch is announced.
 #[derive(Debug)]
 pub struct Bell {
     watched: OwnedFd,
