@@ -20,7 +20,7 @@ fn a_core_that_sleeps_wakes_for_the_connections_that_another_hands_over() {
     });
 }
 
-/// More than the first bells: the kernel announced one of them, and then no more.
+/// One core is dealt all four in one round of eight; without the second eventfd of a bell, some rounds of such a kind stalled.
 const ROUNDS: usize = 60;
 /// Longer than a core waits for nothing before it sleeps.
 const IDLE: Duration = Duration::from_millis(200);
