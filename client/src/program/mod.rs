@@ -2,8 +2,9 @@
 //!
 //! Options are as typed (`cli`), then as meant (`meant`), then taken apart: into a plan, settings of the engine, and outputs.
 
+pub use crate::cli::Answer;
 pub use keys::Listener;
-pub use run::run;
+pub use run::{random_seed, run};
 pub use target::{Unreachable, find};
 pub use terminal::{Guard, Seats};
 

@@ -108,8 +108,12 @@ fn judge(summary: &Summary, report: &Report<'_>, require_valid: bool) -> Exit {
     })
 }
 
-/// Short enough to be typed again, and exact in every reader of JSON.
-fn random_seed() -> io::Result<u64> {
+/// A seed, if nobody gave one: short enough to be typed again, and exact in every reader of JSON.
+///
+/// # Errors
+///
+/// When the system has no randomness.
+pub fn random_seed() -> io::Result<u64> {
     let mut bytes = [0; 4];
     getrandom(&mut bytes, GetRandomFlags::empty())?;
     Ok(u32::from_ne_bytes(bytes).into())

@@ -5,7 +5,7 @@ use std::io;
 use std::path::PathBuf;
 
 use tollgate_client::plan::PlanError;
-use tollgate_client::program::Unreachable;
+use tollgate_client::program::{Answer, Unreachable};
 
 use super::exit::Exit;
 use super::tell::say;
@@ -20,7 +20,7 @@ use crate::trial::TrialError;
 #[derive(Debug)]
 pub enum Failure {
     /// The command line asks for help, or is wrong.
-    Line(clap::Error),
+    Answer(Answer),
     /// What the limiter is said to promise is no promise.
     Promise(PromiseError),
     /// An option can't be made into a plan.
@@ -51,8 +51,10 @@ impl Failure {
     /// What a script sees.
     pub fn exit(&self) -> Exit {
         match self {
-            Self::Line(error) if !error.use_stderr() => Exit::Passed,
-            Self::Line(_) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise | Self::NotOurs => Exit::Usage,
+            Self::Answer(Answer::Help(_)) => Exit::Passed,
+            Self::Answer(Answer::Wrong(_)) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise | Self::NotOurs => {
+                Exit::Usage
+            }
             _ => Exit::CouldNotRun,
         }
     }
@@ -60,7 +62,7 @@ impl Failure {
     /// Says it: a help that was asked for on stdout, all else in a line on stderr.
     pub fn tell(&self) {
         match self {
-            Self::Line(help) if !help.use_stderr() => _ = help.print(),
+            Self::Answer(Answer::Help(text)) => _ = text.print(),
             wrong => say(format_args!("tollgate-tester: {wrong}")),
         }
     }
@@ -69,7 +71,7 @@ impl Failure {
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Line(error) => f.write_str(&one_line(error)),
+            Self::Answer(answer) => answer.fmt(f),
             Self::Promise(error) => error.fmt(f),
             Self::Plan(error) => error.fmt(f),
             Self::Target(error) => error.fmt(f),
@@ -94,19 +96,6 @@ impl fmt::Display for Failure {
     }
 }
 
-/// What is wrong, without clap's paragraphs around it.
-fn one_line(error: &clap::Error) -> String {
-    if let Some(cause) = std::error::Error::source(error) {
-        // Our own readers name the flag and say what to do.
-        return cause.to_string();
-    }
-    let text = error.to_string();
-    let lines =
-        text.lines().map(str::trim).take_while(|line| !line.starts_with("Usage:") && !line.starts_with("For more"));
-    let lines: Vec<&str> = lines.filter(|line| !line.is_empty()).collect();
-    format!("{} (see tollgate-tester --help)", lines.join("; ").trim_start_matches("error: "))
-}
-
 macro_rules! from {
     ($($error:ty => $variant:ident),* $(,)?) => {
         $(impl From<$error> for Failure {
@@ -118,7 +107,7 @@ macro_rules! from {
 }
 
 from! {
-    clap::Error => Line,
+    Answer => Answer,
     PromiseError => Promise,
     PlanError => Plan,
     StartError => Server,

@@ -1,10 +1,9 @@
 //! The options as meant.
 
 use std::ffi::OsString;
-use std::io;
 
-use rustix::rand::{GetRandomFlags, getrandom};
 use tollgate_client::plan::{IdPlace, Plan, PlanSettings, RequestSettings};
+use tollgate_client::program::random_seed;
 use tollgate_client::{Clock, Control, Nanos};
 
 use super::failure::Failure;
@@ -176,13 +175,6 @@ fn address(url: &str) -> Result<std::net::SocketAddr, Failure> {
         RequestSettings { url: url.to_owned(), id: IdPlace::Header("X".to_owned()), ..RequestSettings::default() };
     let plan = Plan::new(PlanSettings { request, ..PlanSettings::default() })?;
     tollgate_client::program::find(plan.request().host(), plan.request().port(), &[]).map_err(Failure::Target)
-}
-
-/// Short enough to be typed again.
-fn random_seed() -> io::Result<u64> {
-    let mut bytes = [0; 4];
-    getrandom(&mut bytes, GetRandomFlags::empty())?;
-    Ok(u32::from_ne_bytes(bytes).into())
 }
 
 /// What scenarios go by if nobody says what the limit is.

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use tollgate_client::Control;
-use tollgate_client::program::{Guard, Listener, Seats};
+use tollgate_client::program::{Answer, Guard, Listener, Seats};
 
 use super::exit::Exit;
 use super::failure::Failure;
@@ -26,7 +26,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>) -> ExitCode {
 }
 
 fn obey(args: &[OsString]) -> Result<Exit, Failure> {
-    let line = Line::try_parse_from(args)?;
+    let line = Line::try_parse_from(args).map_err(Answer::from)?;
     match line.command {
         None => endless(line.options, args),
         Some(Command::Repro { trial, options }) => {

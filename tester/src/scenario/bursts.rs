@@ -38,6 +38,11 @@ pub(super) fn cycles(load: &Load, cycle: Nanos) -> u64 {
     (load.duration.as_u64() / cycle.as_u64().max(1)).max(1)
 }
 
+/// One cycle after the other, so often; the plan of a soak must not be a list without end.
+pub(super) fn repeated(cycle: &[Stage], times: u64) -> Vec<Stage> {
+    cycle.repeat(times.min(MOST_CYCLES) as usize)
+}
+
 /// Whether this takes no longer than the longest soak may: with a quota per hour, a trial of seconds must not take two hours.
 pub(super) fn fits(around: &Around<'_>, cycle: Nanos) -> bool {
     cycle.as_u64() / soak::LONGER <= around.space.duration.most()
@@ -45,3 +50,4 @@ pub(super) fn fits(around: &Around<'_>, cycle: Nanos) -> bool {
 
 /// A burst is this part of a window: short beside it, and long enough that its requests are sent when they are due.
 const PARTS: u64 = 10;
+const MOST_CYCLES: u64 = 1_000;

@@ -23,12 +23,9 @@ fn work(load: &Load, around: &Around<'_>) -> Work {
     let cycle =
         [bursts::stage(around, clients, each), bursts::pause(around.window.saturating_sub(bursts::burst(around)))];
     let cycles = bursts::cycles(load, around.window) + 1;
-    let stages = (0..cycles.min(MOST_CYCLES)).flat_map(|_| cycle).collect();
+    let stages = bursts::repeated(&cycle, cycles);
     Work {
         shape: Shape::Stages(stages),
         ..Work::plain(Load { clients, pick: Pick::RoundRobin, arrival: Arrival::Constant, ..load.clone() })
     }
 }
-
-/// The plan of a soak must not be a list without end.
-const MOST_CYCLES: u64 = 1_000;

@@ -31,13 +31,10 @@ fn work(load: &Load, around: &Around<'_>) -> Work {
     let waiting = bursts::pause(around.window - quota.span - opening.span);
     let cycle = [opening, waiting, quota, bursts::pause(opening.span), quota, bursts::pause(around.window)];
     let cycles = bursts::cycles(load, around.window + around.window + quota.span);
-    let stages = (0..cycles.min(MOST_CYCLES)).flat_map(|_| cycle).collect();
+    let stages = bursts::repeated(&cycle, cycles);
     Work {
         shape: Shape::Stages(stages),
         // In turn and evenly: then each client's requests lie at the same places of its window.
         ..Work::plain(Load { clients, pick: Pick::RoundRobin, arrival: Arrival::Constant, ..load.clone() })
     }
 }
-
-/// The plan of a soak must not be a list without end.
-const MOST_CYCLES: u64 = 1_000;

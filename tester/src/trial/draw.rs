@@ -25,7 +25,7 @@ impl Space {
                 clients: self.clients.at(place.next()) as u32,
                 connections: self.connections.at(place.next()) as u32,
                 rate: self.rate.at(place.next()),
-                duration: Nanos::new(self.duration.at(place.next()) / A_MILLISECOND * A_MILLISECOND),
+                duration: Load::whole(Nanos::new(self.duration.at(place.next()))),
                 arrival: self.arrivals[place.one_of(self.arrivals.len())],
                 pick: self.picks[place.one_of(self.picks.len())].clone(),
                 pipeline: self.pipeline.at(place.next()) as u32,
@@ -74,8 +74,6 @@ const STRATA: usize = 25;
 const VALUES: u64 = 16;
 /// Purposes beyond those of any block.
 const TRIAL_SEEDS: u64 = 1 << 63;
-/// Durations are whole milliseconds, so that they can be typed again.
-const A_MILLISECOND: u64 = 1_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -79,6 +79,11 @@ impl Load {
         self
     }
 
+    /// For so long, in whole milliseconds: so that it can be typed again.
+    pub(super) fn whole(span: Nanos) -> Nanos {
+        Nanos::from_millis(span.as_u64() / 1_000_000)
+    }
+
     /// All of it, as settings.
     pub fn settings(&self) -> [Setting; 9] {
         [

@@ -10,7 +10,7 @@ use super::{Load, Setting};
 
 /// Every load that is one step smaller, what saves most first.
 pub fn smaller(load: &Load) -> Vec<Setting> {
-    let half = Nanos::new(load.duration.as_u64() / 2 / A_MILLISECOND * A_MILLISECOND);
+    let half = Load::whole(Nanos::new(load.duration.as_u64() / 2));
     let steps = [
         (half >= SHORTEST).then_some(Setting::Duration(half)),
         (load.rate > 1).then_some(Setting::Rate(load.rate / 2)),
@@ -43,7 +43,6 @@ pub fn shrink(load: &Load, mut tries: u32, mut fails: impl FnMut(&Load) -> bool)
     smallest
 }
 
-const A_MILLISECOND: u64 = 1_000_000;
 /// A trial that is shorter shows nothing but its start.
 const SHORTEST: Nanos = Nanos::from_millis(250);
 
