@@ -42,9 +42,7 @@ impl Service {
     /// Decides and counts. Who only peeks is answered at once, also where the request itself would have to wait.
     fn decide(&self, key: Key, terms: Terms, now: Nanos) -> Decision {
         if !terms.peek {
-            let decision = self.limiter.decide_n(key, terms.cost, now);
-            self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
-            return decision;
+            return self.counted(self.limiter.decide_n(key, terms.cost, now));
         }
         self.count(|tally| tally.peeked += 1);
         match self.limiter.peek(key, terms.cost, now) {

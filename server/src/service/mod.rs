@@ -192,9 +192,15 @@ impl Service {
 
     #[inline]
     fn charge(&self, key: Key, now: Nanos) -> Verdict {
-        let decision = self.limiter.decide(key, now);
-        self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
+        let decision = self.counted(self.limiter.decide(key, now));
         Verdict::Decided(Judged { key, decision, teller: None })
+    }
+
+    /// The decision, counted.
+    #[inline]
+    fn counted(&self, decision: Decision) -> Decision {
+        self.count(|tally| if decision.is_allow() { tally.allowed += 1 } else { tally.denied += 1 });
+        decision
     }
 
     /// The same for a request that an upstream is to answer: every path, and every method but CONNECT.
