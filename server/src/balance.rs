@@ -15,11 +15,12 @@
 //! All four are sequentially consistent. If the giver saw *serving*, its count precedes the change of phase, which precedes the
 //! receiver's look at its load; so the receiver sees the count and waits for the inbox.
 
-use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crossbeam::queue::ArrayQueue;
 use crossbeam::utils::CachePadded;
+
+use crate::socket::Arrival;
 
 /// The loads and inboxes of all cores. Touched when a connection comes or goes, never per request.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(crate) struct Balance {
 #[derive(Debug)]
 struct Share {
     load: AtomicUsize,
-    inbox: ArrayQueue<OwnedFd>,
+    inbox: ArrayQueue<Arrival>,
 }
 
 impl Balance {
@@ -67,15 +68,15 @@ impl Balance {
         (mine >= self.load(least) + clearly).then_some(least)
     }
 
-    /// Puts `socket` into the inbox of `core`, unless `serving` says that it is too late or the inbox is full: then it comes back.
-    pub fn hand_over(&self, core: usize, socket: OwnedFd, serving: impl FnOnce() -> bool) -> Result<(), OwnedFd> {
+    /// Puts `arrival` into the inbox of `core`, unless `serving` says that it is too late or the inbox is full: then it comes back.
+    pub fn hand_over(&self, core: usize, arrival: Arrival, serving: impl FnOnce() -> bool) -> Result<(), Arrival> {
         self.opened(core);
-        let handed = if serving() { self.cores[core].inbox.push(socket) } else { Err(socket) };
+        let handed = if serving() { self.cores[core].inbox.push(arrival) } else { Err(arrival) };
         handed.inspect_err(|_| self.closed(core))
     }
 
     /// The next connection handed to `core`. It is counted already.
-    pub fn next(&self, core: usize) -> Option<OwnedFd> {
+    pub fn next(&self, core: usize) -> Option<Arrival> {
         self.cores[core].inbox.pop()
     }
 }
@@ -89,10 +90,12 @@ const INBOX: usize = 256;
 mod tests {
     use super::{Balance, INBOX};
     use crate::drain::Bell;
-    use std::os::fd::{AsFd, OwnedFd};
+    use crate::socket::Arrival;
+    use std::os::fd::AsFd;
 
-    fn socket() -> OwnedFd {
-        Bell::new().expect("a descriptor").as_fd().try_clone_to_owned().expect("another")
+    fn arrival() -> Arrival {
+        let socket = Bell::new().expect("a descriptor").as_fd().try_clone_to_owned().expect("another");
+        Arrival { socket, listener: 0 }
     }
 
     #[test]
@@ -128,12 +131,12 @@ mod tests {
     #[test]
     fn what_cannot_be_handed_over_comes_back_and_is_not_counted() {
         let balance = Balance::new(2);
-        balance.hand_over(1, socket(), || false).expect_err("a drain has begun");
+        balance.hand_over(1, arrival(), || false).expect_err("a drain has begun");
         assert_eq!(balance.load(1), 0);
         for _ in 0..INBOX {
-            balance.hand_over(1, socket(), || true).expect("there is room");
+            balance.hand_over(1, arrival(), || true).expect("there is room");
         }
-        balance.hand_over(1, socket(), || true).expect_err("the inbox is full");
+        balance.hand_over(1, arrival(), || true).expect_err("the inbox is full");
         assert_eq!(balance.load(1), INBOX);
         assert_eq!(std::iter::from_fn(|| balance.next(1)).count(), INBOX);
     }
@@ -156,7 +159,7 @@ mod tests {
                     }
                     received
                 });
-                let handed = balance.hand_over(1, socket(), || !draining.load(Ordering::SeqCst)).is_ok();
+                let handed = balance.hand_over(1, arrival(), || !draining.load(Ordering::SeqCst)).is_ok();
                 assert_eq!(
                     receiver.join().expect("receiver"),
                     usize::from(handed),

@@ -10,6 +10,7 @@
 //! process that still listens on a port nobody serves any more is worse than one that is gone and gets restarted.
 
 mod core;
+mod counters;
 mod engine;
 mod error;
 
@@ -28,7 +29,7 @@ use tollgate_limiter::Nanos;
 pub use engine::{Engine, IoMode};
 pub use error::StartError;
 
-use self::core::Core;
+use self::core::{Core, CoreListener};
 use crate::clock::Clock;
 pub use crate::connection::Timeouts;
 use crate::drain::{Control, Phase};
@@ -41,8 +42,8 @@ use crate::{listener, preflight};
 /// What is to be started.
 #[derive(Clone, Debug)]
 pub struct BootSettings {
-    /// Where to listen; port 0 lets the kernel pick.
-    pub listen: SocketAddr,
+    /// Where to listen; at least one.
+    pub listeners: Vec<ListenerSettings>,
     /// CPU numbers; one executor each.
     pub cores: Vec<usize>,
     /// The engine.
@@ -53,15 +54,24 @@ pub struct BootSettings {
     pub max_connections: usize,
     /// How long each thing may take.
     pub timeouts: Timeouts,
-    /// What stands behind the gate; `None`: the gate answers itself.
-    pub proxy: Option<Arc<ProxySettings>>,
+    /// What stands behind the gate.
+    pub upstreams: Arc<[ProxySettings]>,
+}
+
+/// One address to listen on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ListenerSettings {
+    /// Where; port 0 lets the kernel pick.
+    pub address: SocketAddr,
+    /// Which of the upstreams its requests are forwarded to; `None`: the gate answers itself.
+    pub upstream: Option<usize>,
 }
 
 /// What has been started.
 #[derive(Clone, Debug)]
 pub struct Ready {
-    /// The address, with the port the kernel picked.
-    pub address: SocketAddr,
+    /// The listeners' addresses, with the ports the kernel picked.
+    pub addresses: Vec<SocketAddr>,
     /// The engine.
     pub engine: Engine,
     /// Why that one.
@@ -78,10 +88,10 @@ pub struct Drained {
 }
 
 /// Opens the listeners in order, starts one pinned executor per core, calls `on_ready` once everything listens, and blocks until
-/// SIGTERM or SIGINT has drained it. `service` is called once per core, on it, with the core's index.
+/// SIGTERM or SIGINT has drained it. `service` is called on each core, once per listener, with the indices of both.
 pub fn run(
     settings: &BootSettings,
-    service: impl Fn(usize) -> Service + Send + Sync + 'static,
+    service: impl Fn(usize, usize) -> Service + Send + Sync + 'static,
     on_ready: impl FnOnce(&Ready),
 ) -> Result<Drained, StartError> {
     let running = start(settings, service)?;
@@ -93,37 +103,36 @@ pub fn run(
 /// Starts serving and comes back when everything listens.
 pub fn start(
     settings: &BootSettings,
-    service: impl Fn(usize) -> Service + Send + Sync + 'static,
+    service: impl Fn(usize, usize) -> Service + Send + Sync + 'static,
 ) -> Result<Running, StartError> {
-    preflight::check(&settings.cores)?;
+    preflight::check(&settings.cores, settings.listeners.len())?;
     let (engine, why) = engine::choose_engine(settings.io)?;
     let count = settings.cores.len();
-    let (listeners, address) = listener::open(settings.listen, count, settings.backlog)
-        .map_err(|error| StartError::Listen { address: settings.listen, error })?;
+    let (listeners, addresses) = open_listeners(settings)?;
     // For the drain, which needs all of them at once, before the cores close theirs.
-    let inflow =
-        listeners.iter().map(OwnedFd::try_clone).collect::<io::Result<Vec<_>>>().map_err(StartError::Resources)?;
+    let sockets = listeners.iter().flatten().map(|listener| listener.socket.try_clone());
+    let inflow = sockets.collect::<io::Result<Vec<_>>>().map_err(StartError::Resources)?;
     let control = Arc::new(Control::new(count, settings.max_connections).map_err(StartError::Resources)?);
     let (sender, reports) = channel();
     let service = Arc::new(service);
     let clock = Clock::start();
-    for (index, (&cpu, listener)) in settings.cores.iter().zip(listeners).enumerate() {
+    for (index, (&cpu, listeners)) in settings.cores.iter().zip(listeners).enumerate() {
         let core = Core {
             index,
             cpu,
             engine,
             clock,
-            listener,
+            listeners,
             control: Arc::clone(&control),
             timeouts: settings.timeouts,
-            proxy: settings.proxy.clone(),
+            upstreams: Arc::clone(&settings.upstreams),
         };
         let (service, sender) = (Arc::clone(&service), sender.clone());
         let thread = std::thread::Builder::new().name(format!("core-{cpu}"));
         thread.spawn(move || core.run(&*service, &sender)).map_err(StartError::Resources)?;
     }
     let running = Running {
-        ready: Ready { address, engine, why },
+        ready: Ready { addresses, engine, why },
         control,
         inflow,
         sender,
@@ -133,6 +142,21 @@ pub fn start(
         clock,
     };
     running.wait_until_ready()
+}
+
+/// Opens every listener for every core: those of each core, and where they listen.
+fn open_listeners(settings: &BootSettings) -> Result<(Vec<Vec<CoreListener>>, Vec<SocketAddr>), StartError> {
+    let mut of_cores: Vec<Vec<CoreListener>> = settings.cores.iter().map(|_| Vec::new()).collect();
+    let mut addresses = Vec::with_capacity(settings.listeners.len());
+    for &ListenerSettings { address, upstream } in &settings.listeners {
+        let (sockets, address) = listener::open(address, settings.cores.len(), settings.backlog)
+            .map_err(|error| StartError::Listen { address, error })?;
+        addresses.push(address);
+        for (listeners, socket) in of_cores.iter_mut().zip(sockets) {
+            listeners.push(CoreListener { socket, upstream });
+        }
+    }
+    Ok((of_cores, addresses))
 }
 
 /// What reaches the waiting main thread.

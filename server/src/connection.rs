@@ -36,14 +36,10 @@ pub(crate) async fn serve<S: Socket>(socket: S, site: Rc<Site>) {
     let peer = if site.service.needs_peer() { socket.peer() } else { None };
     let session = if !site.service.is_proxied() {
         Session::new(peer)
-    } else if peer.is_some_and(|address| site.service.trusts(address)) {
+    } else if site.may_introduce(socket.now(), peer) {
         Session::proxied(peer)
     } else {
-        return site.complain(
-            socket.now(),
-            peer,
-            "this address may not send PROXY headers: name it in trusted-proxies",
-        );
+        return;
     };
     let mut connection = Connection {
         socket,

@@ -17,11 +17,11 @@ pub fn allowed_cpus() -> io::Result<Vec<usize>> {
 }
 
 /// Everything that can be checked without starting anything.
-pub(crate) fn check(cores: &[usize]) -> Result<(), StartError> {
+pub(crate) fn check(cores: &[usize], listeners: usize) -> Result<(), StartError> {
     check_cpus(cores)?;
     check_locked_memory()?;
     raise_open_files();
-    check_open_files(cores.len())?;
+    check_open_files(cores.len(), listeners)?;
     check_io_uring()
 }
 
@@ -55,9 +55,9 @@ fn raise_open_files() {
 }
 
 /// Rings, eventfds and listeners are all made at start; with too few descriptors one of them would fail half-way.
-fn check_open_files(cores: usize) -> Result<(), StartError> {
+fn check_open_files(cores: usize, listeners: usize) -> Result<(), StartError> {
     let Some(limit) = getrlimit(Resource::Nofile).current else { return Ok(()) };
-    let needed = OWN_FILES + cores as u64 * FILES_PER_CORE + FEW_CONNECTIONS;
+    let needed = OWN_FILES + cores as u64 * (FILES_PER_CORE + 2 * listeners as u64) + FEW_CONNECTIONS;
     if limit < needed { Err(StartError::OpenFiles { limit, needed }) } else { Ok(()) }
 }
 
@@ -91,8 +91,8 @@ pub enum NoIoUring {
 const LOCKED_MEMORY: u64 = 512 << 10;
 /// Standard input and output, the pair that signals come through, and what a library opens for a moment.
 const OWN_FILES: u64 = 8;
-/// Our ring, glommio's three, a listener twice, and an eventfd for each that sleeps or wakes: the ring engine has ten.
-const FILES_PER_CORE: u64 = 10;
+/// Our ring, glommio's three, and an eventfd for each that sleeps or wakes: with the one listener that there always is, twice, the ring engine has ten.
+const FILES_PER_CORE: u64 = 8;
 /// A gate without room for these would only look alive.
 const FEW_CONNECTIONS: u64 = 16;
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use tollgate_limiter::SettingsError;
 
-use crate::boot::{self, BootSettings, Ready, StartError};
+use crate::boot::{self, Ready, StartError};
 use crate::cli::{self, Args};
 use crate::config::machine::Machine;
 use crate::config::{Config, ConfigError, print};
@@ -51,23 +51,23 @@ fn obey(args: Args) -> Result<(), Failure> {
         return tell(&print::toml(&config));
     }
     let machine = Machine::ask(&config, typed_as_flags)?;
-    let proxy = config.proxy_settings()?;
+    let upstreams = config.proxy_settings()?;
     if check {
         let name = path.map_or_else(|| "tollgate".to_owned(), |path| path.display().to_string());
         let (memory, cores) = (mib(machine.memory_bytes), plural(machine.cores.len(), "core"));
         return tell(&format!("{name}: ok, needs {memory} on {cores}\n"));
     }
-    serve(&config, &machine, proxy)
+    serve(&config, &machine, upstreams)
 }
 
-fn serve(config: &Config, machine: &Machine, proxy: Option<ProxySettings>) -> Result<(), Failure> {
+fn serve(config: &Config, machine: &Machine, upstreams: Vec<ProxySettings>) -> Result<(), Failure> {
     let _flush = log::to_stderr(config.log).map_err(Failure::Output)?;
     let limiter = Arc::new(shards::build(&config.limiter_settings(machine.cores.len(), random()), &machine.cores)?);
     let memory_bytes = limiter.memory_bytes() as u64;
-    let settings = config.service_settings();
-    let service = move |_core| Service::new(Arc::clone(&limiter), settings.clone());
+    let settings: Vec<_> = config.listeners.iter().map(|listener| config.service_settings(listener)).collect();
+    let service = move |_core, listener: usize| Service::new(Arc::clone(&limiter), settings[listener].clone());
     let screen = |ready: &Ready| screen(config, machine, memory_bytes, ready).show(&mut io::stdout().lock());
-    let boot = BootSettings { proxy: proxy.map(Arc::new), ..config.boot_settings(machine.cores.clone()) };
+    let boot = config.boot_settings(machine.cores.clone(), upstreams);
     let drained = boot::run(&boot, service, |ready| {
         if let Err(error) = screen(ready) {
             tracing::warn!("the start-up screen cannot be shown: {error}");
@@ -80,9 +80,10 @@ fn serve(config: &Config, machine: &Machine, proxy: Option<ProxySettings>) -> Re
     Ok(())
 }
 
-fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready: &Ready) -> Screen<'c> {
+fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready: &'c Ready) -> Screen<'c> {
     Screen {
-        address: ready.address,
+        addresses: &ready.addresses,
+        listeners: &config.listeners,
         cores: &machine.cores,
         cores_allowed: machine.cores_allowed,
         io: format!("{}: {}", ready.engine, ready.why),
@@ -93,14 +94,12 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
         client_id: &config.client_id,
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
-        decide: config.decide,
-        proxy_protocol: config.proxy_protocol,
         trusted_proxies: &config.trusted_proxies,
         overrides: &config.overrides,
         allowed: config.allow.len(),
         denied: config.deny.len(),
         bans: config.bans.as_ref(),
-        upstream: config.upstream.as_ref(),
+        upstreams: &config.upstreams,
     }
 }
 

@@ -13,7 +13,7 @@
 //! listening on http://127.0.0.1:8080
 //! ```
 //!
-//! The last line is the promise that scripts wait for: connections are accepted from then on.
+//! The last line is the promise that scripts wait for: connections are accepted from then on. Further listeners have further lines of that kind.
 
 use std::fmt;
 use std::io::{self, Write};
@@ -23,15 +23,17 @@ use tollgate_limiter::{Algorithm, Nanos, Quota, WhenFull};
 
 use crate::config::cores::show_list;
 use crate::config::units::show_count;
-use crate::config::{Bans, Override, Upstream};
+use crate::config::{Bans, Listener, Mode, Override, Upstream};
 use crate::identity::{ClientIdSource, Trusted};
 use crate::service::LimitedStatus;
 
 /// Everything that the screen shows.
 #[derive(Debug)]
 pub struct Screen<'c> {
-    /// Where it listens; the real port.
-    pub address: SocketAddr,
+    /// Where it listens; the real ports.
+    pub addresses: &'c [SocketAddr],
+    /// What for, in the same order.
+    pub listeners: &'c [Listener],
     /// The CPUs it runs on.
     pub cores: &'c [usize],
     /// How many it could run on.
@@ -52,10 +54,6 @@ pub struct Screen<'c> {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit`.
     pub ratelimit_headers: bool,
-    /// Whether proxies are told decisions.
-    pub decide: bool,
-    /// Whether connections begin with a header of the PROXY protocol.
-    pub proxy_protocol: bool,
     /// Who may speak for others.
     pub trusted_proxies: &'c Trusted,
     /// Quotas of particular clients.
@@ -67,7 +65,7 @@ pub struct Screen<'c> {
     /// Temporary bans.
     pub bans: Option<&'c Bans>,
     /// What stands behind the gate.
-    pub upstream: Option<&'c Upstream>,
+    pub upstreams: &'c [Upstream],
 }
 
 impl Screen<'_> {
@@ -93,7 +91,7 @@ impl Screen<'_> {
     }
 
     fn curl(&self) -> String {
-        let url = format!("http://{}/", reachable(self.address));
+        let url = format!("http://{}/", reachable(self.addresses[0]));
         match self.client_id {
             ClientIdSource::Query(name) => format!("curl -i '{url}?{}=7'", escaped(name)),
             ClientIdSource::Header(name) => format!("curl -i -H '{name}: 7' {url}"),
@@ -125,11 +123,11 @@ impl fmt::Display for Screen<'_> {
         )?;
         let headers = if self.ratelimit_headers { "on" } else { "off" };
         row("over limit", &format_args!("{}, RateLimit headers {headers}", self.limited_status))?;
-        if self.decide {
+        if self.listeners.iter().any(|listener| listener.mode == Mode::Decide) {
             let paths = "/check, /check/nginx, /check/envoy, /check/forward, /check/haproxy, /v1/decide";
             row("decisions", &format_args!("for {}: {paths}", self.trusted_proxies))?;
         }
-        if self.proxy_protocol {
+        if self.listeners.iter().any(|listener| listener.proxy_protocol) {
             row("peers", &format_args!("named by PROXY headers from {}; others are closed", self.trusted_proxies))?;
         }
         if let Some(lists) = self.lists() {
@@ -138,11 +136,17 @@ impl fmt::Display for Screen<'_> {
         if let Some(bans) = self.bans {
             row("bans", bans)?;
         }
-        if let Some(upstream) = self.upstream {
+        for upstream in self.upstreams {
             row("upstream", upstream)?;
         }
+        if self.listeners.len() > 1 {
+            for (address, listener) in self.addresses.iter().zip(self.listeners) {
+                row("listener", &format_args!("{address} {listener}"))?;
+            }
+        }
         row("try", &self.curl())?;
-        writeln!(f, "\nlistening on http://{}", self.address)
+        writeln!(f)?;
+        self.addresses.iter().try_for_each(|address| writeln!(f, "listening on http://{address}"))
     }
 }
 

@@ -16,12 +16,21 @@ use crate::drain::Control;
 
 /// What a core's engine needs to start, whichever it is.
 pub(crate) struct EngineSettings {
-    pub listener: OwnedFd,
+    /// One for each of the process' listeners, in their order.
+    pub listeners: Vec<OwnedFd>,
     pub control: Arc<Control>,
     /// The core's index among the process' cores.
     pub core: usize,
     pub clock: Clock,
     pub write_timeout: Duration,
+}
+
+/// A connection that was accepted and has no task yet.
+#[derive(Debug)]
+pub(crate) struct Arrival {
+    pub socket: OwnedFd,
+    /// Which of the process' listeners it came to.
+    pub listener: usize,
 }
 
 /// What happened on a connection.

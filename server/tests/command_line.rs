@@ -77,8 +77,7 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--cores", "3-0"], "the range runs backwards: write 0-3"),
     (&["--cores", "1023-1023"], "tollgate: --cores 1023-1023: core 1023 is not allowed to this process, only "),
     (&["--cores", "1024"], "tollgate: --cores 1024: 1024 cores asked for, "),
-    (&["--upstream", "127.0.0.1:9", "--decide", "on"], "decide = on: not in front of a service"),
-    (&["--upstream", "127.0.0.1:9", "--proxy-protocol", "on"], "proxy-protocol = on: not in front of a service"),
+    (&["--upstream", "127.0.0.1:9", "--decide", "on"], "decide = on: then nothing is forwarded"),
     (&["--upstream", "app"], "not a server: write HOST:PORT, like 127.0.0.1:9000"),
     (&["--upstream", "http://app:80"], "not a server: write HOST:PORT"),
     (
@@ -258,6 +257,45 @@ fn a_printed_configuration_is_a_file_that_prints_the_same() {
     assert_eq!(first.status.code(), Some(0), "{}", stderr(&first));
     let path = scratch.file("gate.toml", &first.stdout);
     assert_eq!(stdout(&tollgate(&["--config", &path, "--print-config"])), stdout(&first));
+}
+
+#[test]
+fn a_configuration_with_several_listeners_and_upstreams_prints_one_that_prints_the_same() {
+    let scratch = Scratch::new("print-listeners");
+    let path = scratch.file(
+        "gate.toml",
+        "listen = \"127.0.0.1:1\"\ndecide = true\n\
+         [[listener]]\naddress = \"127.0.0.1:2\"\nmode = \"proxy\"\nupstream = \"b\"\n\
+         [[listener]]\naddress = \"127.0.0.1:3\"\nmode = \"proxy\"\nupstream = \"a\"\nproxy-protocol = true\n\
+         [[listener]]\naddress = \"127.0.0.1:4\"\nmode = \"answer\"\n\
+         [upstream.b]\nservers = [\"127.0.0.1:9\"]\n[upstream.a]\nservers = [\"127.0.0.1:8\", \"127.0.0.1:7\"]\n",
+    );
+    let first = stdout(&tollgate(&["--config", &path, "--print-config"]));
+    assert_eq!(first.lines().filter(|line| *line == "[[listener]]").count(), 4, "{first}");
+    let path = scratch.file("again.toml", &first);
+    assert_eq!(stdout(&tollgate(&["--config", &path, "--print-config"])), first);
+}
+
+#[test]
+fn the_servers_of_several_upstreams_are_not_a_flag() {
+    let scratch = Scratch::new("several-upstreams");
+    let path = scratch.file(
+        "gate.toml",
+        "[upstream.a]\nservers = \"127.0.0.1:9\"\n[upstream.b]\nservers = \"127.0.0.1:9\"\n\
+         [[listener]]\naddress = \"127.0.0.1:2\"\nmode = \"proxy\"\nupstream = \"a\"\n\
+         [[listener]]\naddress = \"127.0.0.1:3\"\nmode = \"proxy\"\nupstream = \"b\"\n",
+    );
+    assert_eq!(tollgate(&["--config", &path, "--check"]).status.code(), Some(0));
+    let output = tollgate(&["--config", &path, "--upstream", "127.0.0.1:8", "--check"]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(stderr(&output).contains("--upstream: the file has several upstreams: write the servers of each there"));
+}
+
+#[test]
+fn the_example_for_the_day_of_a_sale_is_right() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples/sale-day.toml");
+    let output = tollgate(&["--config", path, "--check"]);
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
 }
 
 #[test]

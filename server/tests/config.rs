@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tollgate::config::problem::Place;
-use tollgate::config::{Config, Cores, Problem, Typed, Upstream, file};
+use tollgate::config::{Config, Cores, Listener, Mode, Problem, Typed, Upstream, file};
 use tollgate::identity::ClientIdSource;
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota};
 
@@ -16,7 +16,7 @@ fn read(text: &str) -> Result<Config, Vec<Problem>> {
 /// What `--upstream` with this server means.
 fn one_server(server: &str) -> Upstream {
     let typed = Typed { upstream_servers: Some(vec![server.parse().unwrap()]), ..Typed::default() };
-    Config::new(typed).unwrap().upstream.unwrap()
+    Config::new(typed).unwrap().upstreams.remove(0)
 }
 
 #[test]
@@ -40,7 +40,9 @@ fn the_examples_in_the_example_file_are_right() {
     assert_eq!(config.overrides[1].quotas[1].algorithm(), Algorithm::TokenBucket);
     assert_eq!(config.quotas[1].max_delay(), Nanos::from_millis(250));
     assert!(config.quotas[1].is_shadow());
-    let upstream = config.upstream.expect("an upstream");
+    let modes: Vec<String> = config.listeners.iter().map(Listener::to_string).collect();
+    assert_eq!(modes, ["proxy to app", "decide"]);
+    let [upstream] = <[Upstream; 1]>::try_from(config.upstreams).expect("an upstream");
     let defaults = Upstream { name: "app".to_owned(), ..one_server("10.0.0.11:8080") };
     assert_eq!(upstream.servers.len(), 2);
     assert_eq!(Upstream { servers: defaults.servers.clone(), ..upstream }, defaults, "the example shows the defaults");
@@ -49,8 +51,16 @@ fn the_examples_in_the_example_file_are_right() {
 /// The reader names the keys that it knows when it meets one that is nothing like any of them.
 #[test]
 fn the_example_file_shows_every_key() {
-    let sections =
-        ["", "[timeouts]\n", "[http]\n", "[bans]\nstrikes = 1\n", "[[override]]\n", "[[limit]]\n", "[upstream.app]\n"];
+    let sections = [
+        "",
+        "[timeouts]\n",
+        "[http]\n",
+        "[bans]\nstrikes = 1\n",
+        "[[override]]\n",
+        "[[limit]]\n",
+        "[[listener]]\n",
+        "[upstream.app]\n",
+    ];
     let mut keys_seen = 0;
     for section in sections {
         let problems = read(&format!("{section}zzzzzz = 1\n")).unwrap_err();
@@ -89,13 +99,14 @@ fn a_file_may_say_everything_the_flags_do_and_more() {
         "#,
     )
     .unwrap();
-    assert_eq!(config.listen, "[::]:80".parse().unwrap());
+    let listener = Listener { address: "[::]:80".parse().unwrap(), mode: Mode::Decide, proxy_protocol: true };
+    assert_eq!(config.listeners, [listener]);
     assert_eq!(config.quotas[0].algorithm(), Algorithm::SlidingWindow);
     assert_eq!((config.quotas[1].burst(), config.quotas[1].is_shadow()), (50, true));
     assert_eq!(config.max_clients, Capacity::clients(250_000).unwrap());
     assert_eq!(config.client_id, ClientIdSource::Header("X-Api-Key".to_owned()));
     assert_eq!(config.limited_status.to_string(), "429");
-    assert_eq!((config.ratelimit_headers, config.decide, config.proxy_protocol), (false, true, true));
+    assert!(!config.ratelimit_headers);
     assert!(config.trusted_proxies.contains("192.0.2.7".parse().unwrap()));
     assert!(!config.trusted_proxies.contains("127.0.0.1".parse().unwrap()), "a list replaces the default");
     assert_eq!(config.cores, Cores::List(vec![0, 2]));
@@ -265,11 +276,127 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "upstream.app.timeouts.response-header: no such key, did you mean upstream.app.timeouts.response-head?",
     ),
     (
-        "[upstream.a]\nservers = \"a:1\"\n[upstream.b]\nservers = \"b:1\"\n",
+        "listen = \"[::]:1\"\ndecide = true\n[upstream.a]\nservers = \"a:1\"\n[upstream.b]\nservers = \"b:1\"\n\
+         [[listener]]\naddress = \"[::]:2\"\nmode = \"proxy\"\nupstream = \"a\"\n",
+        5,
+        "upstream.b: no listener forwards to it: name it in a [[listener]] with mode = \"proxy\", or drop it",
+    ),
+    ("listener = 5\n", 1, "listener: expected tables: write [[listener]] above each address"),
+    ("listener = [5]\n", 1, "listener[1]: expected a table: write [[listener]]"),
+    ("\n[[listener]]\nmode = \"answer\"\n", 2, "listener[1].address: missing: write IP:PORT, like address = "),
+    ("\n[[listener]]\naddress = \"[::]:1\"\n", 2, "listener[1].mode: missing: write answer, decide or proxy"),
+    ("[[listener]]\naddress = \"[::]\"\nmode = \"answer\"\n", 2, "listener[1].address = \"[::]\": not an address"),
+    (
+        "[[listener]]\naddress = \"[::]:1\"\nmode = \"check\"\n",
         3,
-        "upstream.b: there is one upstream already, \"a\"",
+        "listener[1].mode = \"check\": no such mode: write answer, decide or proxy",
+    ),
+    (
+        "[[listener]]\naddress = \"[::]:1\"\nmode = \"answer\"\nproxy_protocol = true\n",
+        4,
+        "listener[1].proxy_protocol: no such key, did you mean listener[1].proxy-protocol?",
+    ),
+    (
+        "\n[[listener]]\naddress = \"[::]:1\"\nmode = \"proxy\"\n",
+        2,
+        "listener[1].mode = \"proxy\": nothing to forward to: write [upstream.app] with its servers",
+    ),
+    (
+        "[[listener]]\naddress = \"[::]:1\"\nmode = \"decide\"\nupstream = \"app\"\n[upstream.app]\nservers = \"a:1\"\n",
+        4,
+        "listener[1].upstream: only mode = \"proxy\" forwards: change the mode, or drop the upstream",
+    ),
+    (
+        "[[listener]]\naddress = \"[::]:1\"\nmode = \"proxy\"\nupstream = \"ap\"\n[upstream.app]\nservers = \"a:1\"\n\
+         [upstream.api]\nservers = \"a:2\"\n",
+        4,
+        "listener[1].upstream = \"ap\": no such upstream, only api, app",
+    ),
+    (
+        "[[listener]]\naddress = \"[::]:1\"\nmode = \"proxy\"\n[upstream.app]\nservers = \"a:1\"\n\
+         [upstream.api]\nservers = \"a:2\"\n",
+        1,
+        "listener[1].upstream: missing: name one of the upstreams, api, app",
+    ),
+    (
+        "listen = \"[::]:1\"\n[[listener]]\naddress = \"[::]:1\"\nmode = \"answer\"\n",
+        2,
+        "listener[1].address = \"[::]:1\": listen listens there already: give each an address of its own",
+    ),
+    (
+        "[[listener]]\naddress = \"[::1]:1\"\nmode = \"answer\"\n\n[[listener]]\naddress = \"[::]:1\"\nmode = \"decide\"\n",
+        5,
+        "listener[2].address = \"[::]:1\": overlaps with [::1]:1 of listener[1]",
     ),
 ];
+
+/// Mistakes that are nowhere: settings that don't go together.
+const AT_ODDS: &[(&str, &str)] = &[
+    (
+        "[upstream.a]\nservers = \"a:1\"\n[upstream.b]\nservers = \"b:1\"\n",
+        "listen: does not say which of the upstreams is meant, a, b: write a [[listener]] with mode = \"proxy\" for each instead",
+    ),
+    ("decide = true\n[upstream.a]\nservers = \"a:1\"\n", "decide = on: then nothing is forwarded: give the upstream a"),
+    (
+        "decide = true\n[[listener]]\naddress = \"[::]:1\"\nmode = \"answer\"\n",
+        "decide = on: is for the address of listen, which is missing: write that, or mode = \"decide\" in a [[listener]]",
+    ),
+    (
+        "proxy-protocol = true\n[[listener]]\naddress = \"[::]:1\"\nmode = \"answer\"\n",
+        "proxy-protocol = on: is for the address of listen, which is missing: write that, or proxy-protocol = true",
+    ),
+];
+
+#[test]
+fn settings_that_do_not_go_together_are_one_problem_with_a_cure() {
+    for (text, message) in AT_ODDS {
+        let problems = read(text).expect_err(text);
+        let [problem] = &problems[..] else { panic!("{text:?}: {problems:?}") };
+        let said = format!("{}: {}", problem.subject, problem.what);
+        assert!(said.starts_with(message), "{text:?}\n said: {said}\n want: {message}");
+        assert_eq!(problem.place, Place::Flags, "{text:?}: {said}");
+    }
+}
+
+#[test]
+fn the_listener_of_listen_stands_before_the_others_and_is_there_unasked_only_without_them() {
+    let upstreams = |names: &[&str]| -> String {
+        names.iter().map(|name| format!("[upstream.{name}]\nservers = \"a:1\"\n")).collect()
+    };
+    let listener = |address: &str, rest: &str| format!("[[listener]]\naddress = \"{address}\"\n{rest}\n");
+    let (decide, proxy) = (listener("[::]:2", "mode = 'decide'"), listener("[::]:3", "mode = 'proxy'"));
+    let (to_a, to_b) = (listener("[::]:4", "mode = 'proxy'\nupstream = 'a'"), proxy.clone() + "upstream = 'b'\n");
+    let named = listener("[::]:5", "mode = 'answer'\nproxy-protocol = true");
+    let cases: &[(String, &[&str])] = &[
+        (String::new(), &["127.0.0.1:8080 answer"]),
+        (upstreams(&["a"]), &["127.0.0.1:8080 proxy to a"]),
+        ("proxy-protocol = true\n".to_owned() + &upstreams(&["a"]), &["127.0.0.1:8080 proxy to a, PROXY headers"]),
+        (decide.clone(), &["[::]:2 decide"]),
+        ("listen = '[::]:1'\n".to_owned() + &decide, &["[::]:1 answer", "[::]:2 decide"]),
+        ("listen = '[::]:1'\n".to_owned() + &decide + &upstreams(&["a"]), &["[::]:1 proxy to a", "[::]:2 decide"]),
+        (
+            "listen = '[::]:1'\ndecide = true\n".to_owned() + &proxy + &named + &upstreams(&["a"]),
+            &["[::]:1 decide", "[::]:3 proxy to a", "[::]:5 answer, PROXY headers"],
+        ),
+        (to_a + &to_b + &upstreams(&["b", "a"]), &["[::]:4 proxy to a", "[::]:3 proxy to b"]),
+        (listener("[::]:0", "mode = 'answer'").repeat(2), &["[::]:0 answer"; 2]),
+    ];
+    for (text, meant) in cases {
+        let config = read(&format!("backlog = 5\n{text}")).unwrap_or_else(|problems| panic!("{text}: {problems:?}"));
+        let said: Vec<String> =
+            config.listeners.iter().map(|listener| format!("{} {listener}", listener.address)).collect();
+        assert_eq!(said, *meant, "{text}");
+    }
+}
+
+#[test]
+fn seventeen_listeners_are_one_too_many() {
+    let listeners = |count| "[[listener]]\naddress = \"[::]:0\"\nmode = \"answer\"\n".repeat(count);
+    assert_eq!(read(&listeners(16)).unwrap().listeners.len(), 16);
+    let problems = read(&listeners(17)).unwrap_err();
+    assert!(problems[0].what.starts_with("more than 16 listeners"), "{problems:?}");
+    assert_eq!((&problems[0].place, problems.len()), (&Place::Line(49), 1));
+}
 
 #[test]
 fn every_broken_file_is_one_problem_with_its_line_and_a_cure() {

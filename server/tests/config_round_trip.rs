@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::config::{
-    Bans, Config, Cores, LogLevel, Override, Problem, ServerName, TypedQuota, Upstream, file, print,
+    Bans, Config, Cores, Listener, LogLevel, Mode, Override, Problem, ServerName, TypedQuota, Upstream, file, print,
 };
 use tollgate::http::Limits;
 use tollgate::identity::{ClientIdSource, Trusted};
@@ -74,11 +74,9 @@ fn some_server() -> impl Strategy<Value = Config> {
     let timeouts = prop::collection::vec(1_000_u64..86_400_000_000, 6);
     let http = (256_usize..=65_536, 1_usize..=128, 0_u64..=1 << 40, 80_usize..=1024);
     let log = prop::sample::select(&LogLevel::ALL[..]);
-    (any::<std::net::SocketAddr>(), cores, 1_u32..=65_535, 1_usize..=10_000_000, timeouts, http, log).prop_map(
-        |(listen, cores, backlog, max_connections, timeouts, (head_bytes, headers, body_bytes, id_bytes), log)| {
+    (cores, 1_u32..=65_535, 1_usize..=10_000_000, timeouts, http, log).prop_map(
+        |(cores, backlog, max_connections, timeouts, (head_bytes, headers, body_bytes, id_bytes), log)| {
             let mut config = Config { cores, backlog, max_connections, log, ..Config::default() };
-            // The scope and flow label of an IPv6 address are not part of what a user types.
-            config.listen = std::net::SocketAddr::new(listen.ip(), listen.port());
             config.http = Limits { head_bytes, headers, body_bytes, id_bytes };
             let timeout = |at: usize| Duration::from_micros(timeouts[at]);
             config.timeouts.head = timeout(0);
@@ -92,7 +90,7 @@ fn some_server() -> impl Strategy<Value = Config> {
     )
 }
 
-fn some_upstream() -> impl Strategy<Value = Option<Upstream>> {
+fn some_upstream() -> impl Strategy<Value = Upstream> {
     let server = prop_oneof![
         any::<std::net::SocketAddrV4>().prop_map(|address| address.to_string()),
         any::<std::net::Ipv6Addr>().prop_map(|ip| format!("[{ip}]:80")),
@@ -100,15 +98,36 @@ fn some_upstream() -> impl Strategy<Value = Option<Upstream>> {
     ];
     let server = server.prop_filter_map("port 0", |text| text.parse::<ServerName>().ok());
     let spans = prop::collection::vec(1_000_u64..86_400_000_000, 5);
-    let upstream =
-        ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), 1_usize..=65_536, 0_usize..=65_536, spans)
-            .prop_map(|(name, servers, max_in_flight, max, spans)| {
-                let span = |at: usize| Duration::from_micros(spans[at]);
-                let timeouts =
-                    UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
-                Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts }
-            });
-    prop::option::of(upstream)
+    ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), 1_usize..=65_536, 0_usize..=65_536, spans).prop_map(
+        |(name, servers, max_in_flight, max, spans)| {
+            let span = |at: usize| Duration::from_micros(spans[at]);
+            let timeouts = UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
+            Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts }
+        },
+    )
+}
+
+/// Upstreams in the order of their names, and listeners that use all of them.
+fn some_listeners() -> impl Strategy<Value = (Vec<Listener>, Vec<Upstream>)> {
+    let upstreams = prop::collection::vec(some_upstream(), 0..4).prop_map(|mut upstreams| {
+        upstreams.sort_by(|a, b| a.name.cmp(&b.name));
+        upstreams.dedup_by(|a, b| a.name == b.name);
+        upstreams
+    });
+    let doors = prop::collection::vec((any::<std::net::IpAddr>(), 0_usize..5, any::<bool>()), 4..9);
+    (upstreams, doors, 1_usize..5, 0_u16..60_000).prop_map(|(upstreams, doors, more, port)| {
+        let listener = |(index, (ip, mode, proxy_protocol)): (usize, (std::net::IpAddr, usize, bool))| {
+            // The first ones forward to each, the others to any, or answer themselves.
+            let mode = match upstreams.get(index).or_else(|| upstreams.get(mode)) {
+                Some(upstream) => Mode::Proxy { upstream: upstream.name.clone() },
+                None if mode == 4 => Mode::Decide,
+                None => Mode::Answer,
+            };
+            Listener { address: std::net::SocketAddr::new(ip, port + index as u16), mode, proxy_protocol }
+        };
+        let count = upstreams.len() + more - usize::from(!upstreams.is_empty());
+        (doors.into_iter().enumerate().take(count).map(listener).collect(), upstreams)
+    })
 }
 
 fn some_config() -> impl Strategy<Value = Config> {
@@ -126,35 +145,27 @@ fn some_config() -> impl Strategy<Value = Config> {
         prop::sample::select(&["auto", "ring", "glommio"][..]),
         prop::sample::select(&["429", "503"][..]),
         prop::sample::select(&WhenFull::ALL[..]),
-        (any::<bool>(), any::<bool>(), any::<bool>(), networks),
+        (any::<bool>(), networks),
         1_u64..1 << 32,
     );
-    (some_server(), words, some_quotas(), some_bans(), some_lists(), some_upstream()).prop_map(
-        |(server, words, quotas, bans, (allow, deny, overrides), upstream)| {
-            let (
-                client_id,
-                io,
-                limited_status,
-                when_full,
-                (ratelimit_headers, decide, proxy_protocol, trusted_proxies),
-                max_clients,
-            ) = words;
+    (some_server(), words, some_quotas(), some_bans(), some_lists(), some_listeners()).prop_map(
+        |(server, words, quotas, bans, (allow, deny, overrides), (listeners, upstreams))| {
+            let (client_id, io, limited_status, when_full, (ratelimit_headers, trusted_proxies), max_clients) = words;
             Config {
                 client_id,
                 io: io.parse().unwrap(),
                 limited_status: limited_status.parse().unwrap(),
                 when_full,
                 ratelimit_headers,
-                decide: decide && upstream.is_none(),
                 trusted_proxies,
-                proxy_protocol: proxy_protocol && upstream.is_none(),
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
                 bans,
                 allow,
                 deny,
                 overrides,
-                upstream,
+                listeners,
+                upstreams,
                 ..server
             }
         },

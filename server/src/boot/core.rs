@@ -9,14 +9,15 @@ use std::time::Duration;
 
 use glommio::{LocalExecutor, LocalExecutorBuilder, Placement};
 
+use super::counters::Counters;
 use super::{Engine, Report};
 use crate::clock::Clock;
-use crate::connection::{Site, Timeouts, serve};
+use crate::connection::{Site, Timeouts};
 use crate::drain::Control;
-use crate::proxy::{self, Gate, ProxySettings};
+use crate::proxy::ProxySettings;
 use crate::ring;
 use crate::service::Service;
-use crate::socket::{EngineSettings, Socket};
+use crate::socket::EngineSettings;
 use crate::streams;
 use crate::tally::Tally;
 
@@ -26,15 +27,26 @@ pub(super) struct Core {
     pub cpu: usize,
     pub engine: Engine,
     pub clock: Clock,
-    pub listener: OwnedFd,
+    /// In the order of the settings.
+    pub listeners: Vec<CoreListener>,
     pub control: Arc<Control>,
     pub timeouts: Timeouts,
-    pub proxy: Option<Arc<ProxySettings>>,
+    pub upstreams: Arc<[ProxySettings]>,
 }
+
+/// A core's own socket of one of the process' listeners.
+pub(super) struct CoreListener {
+    pub socket: OwnedFd,
+    /// What its requests are forwarded to.
+    pub upstream: Option<usize>,
+}
+
+/// Gives the service of a core and a listener.
+pub(super) type MakeService = dyn Fn(usize, usize) -> Service;
 
 impl Core {
     /// The life of the core's thread.
-    pub fn run(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) {
+    pub fn run(self, service: &MakeService, reports: &Sender<Report>) {
         let index = self.index;
         let outcome = catch_unwind(AssertUnwindSafe(|| self.serve(service, reports)));
         let outcome = outcome.unwrap_or_else(|panic| Err(format!("panic: {}", panic_text(&*panic))));
@@ -42,19 +54,24 @@ impl Core {
         let _ = reports.send(Report::Ended(index, outcome));
     }
 
-    fn serve(self, service: &dyn Fn(usize) -> Service, reports: &Sender<Report>) -> Result<Tally, String> {
+    fn serve(self, service: &MakeService, reports: &Sender<Report>) -> Result<Tally, String> {
         self.control.pulse(self.index).start();
         let executor = self.executor()?;
-        let site = Rc::new(Site::new(service(self.index), &self.timeouts));
-        site.service().set_unix_time(self.clock.unix_seconds());
-        let served = Rc::clone(&site);
+        let site = |listener| {
+            let site = Site::new(service(self.index, listener), &self.timeouts);
+            site.service().set_unix_time(self.clock.unix_seconds());
+            Rc::new(site)
+        };
+        let sites: Vec<Rc<Site>> = (0..self.listeners.len()).map(site).collect();
+        let forwards = self.listeners.iter().map(|listener| listener.upstream);
+        let counters: Vec<_> = sites.iter().map(Rc::clone).zip(forwards).collect();
         let outcome: Result<(), String> = executor.run(async move {
             // glommio's first sleep takes tens of milliseconds; not in front of a customer.
             glommio::timer::sleep(Duration::from_micros(1)).await;
             // Whoever waits for this has gone only if the process is ending.
             let on_ready = || drop(reports.send(Report::Ready));
             let settings = EngineSettings {
-                listener: self.listener,
+                listeners: self.listeners.into_iter().map(|listener| listener.socket).collect(),
                 control: self.control,
                 core: self.index,
                 clock: self.clock,
@@ -62,20 +79,26 @@ impl Core {
             };
             match self.engine {
                 Engine::Ring => {
-                    let counter = Counter::new(site, self.proxy.as_deref());
-                    ring::drive(settings, |socket| counter.serve(socket), on_ready, |seconds| counter.tick(seconds))
+                    let counters = Counters::new(counters, &self.upstreams);
+                    let serve = |socket, listener| counters.serve(socket, listener);
+                    ring::drive(settings, serve, on_ready, |seconds| counters.tick(seconds))
                         .await
                         .map_err(|error| format!("io_uring: {error}"))
                 }
                 Engine::Glommio => {
-                    let counter = Counter::new(site, self.proxy.as_deref());
-                    streams::drive(settings, |socket| counter.serve(socket), on_ready, |seconds| counter.tick(seconds))
-                        .await;
+                    let counters = Counters::new(counters, &self.upstreams);
+                    let serve = |socket, listener| counters.serve(socket, listener);
+                    streams::drive(settings, serve, on_ready, |seconds| counters.tick(seconds)).await;
                     Ok(())
                 }
             }
         });
-        outcome.map(|()| served.service().tally())
+        outcome?;
+        let mut tally = Tally::default();
+        for site in &sites {
+            tally += site.service().tally();
+        }
+        Ok(tally)
     }
 
     fn executor(&self) -> Result<LocalExecutor, String> {
@@ -89,33 +112,6 @@ impl Core {
             })
             .make()
             .map_err(|error| error.to_string())
-    }
-}
-
-/// Where the connections of a core are served: here, or by what stands behind the gate.
-struct Counter<S> {
-    site: Rc<Site>,
-    gate: Option<Rc<Gate<S>>>,
-}
-
-impl<S: Socket + 'static> Counter<S> {
-    fn new(site: Rc<Site>, proxy: Option<&ProxySettings>) -> Counter<S> {
-        let gate = proxy.map(|settings| Rc::new(Gate::new(Rc::clone(&site), settings)));
-        Counter { site, gate }
-    }
-
-    fn serve(&self, socket: S) {
-        match &self.gate {
-            None => glommio::spawn_local(serve(socket, Rc::clone(&self.site))).detach(),
-            Some(gate) => glommio::spawn_local(proxy::serve(socket, Rc::clone(gate))).detach(),
-        };
-    }
-
-    fn tick(&self, unix_seconds: u64) {
-        self.site.service().set_unix_time(unix_seconds);
-        if let Some(gate) = &self.gate {
-            gate.sweep();
-        }
     }
 }
 

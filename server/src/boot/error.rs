@@ -96,10 +96,10 @@ impl fmt::Display for StartError {
             StartError::Listen { address, error } => match error.kind() {
                 io::ErrorKind::AddrInUse => write!(
                     f,
-                    "{address} is in use: stop the server that listens there (`ss -ltnp 'sport = :{}'` shows it) or choose another --listen",
+                    "{address} is in use: stop the server that listens there (`ss -ltnp 'sport = :{}'` shows it) or choose another address (--listen or [[listener]])",
                     address.port()
                 ),
-                io::ErrorKind::AddrNotAvailable => write!(f, "{address} is no address of this machine: choose another --listen"),
+                io::ErrorKind::AddrNotAvailable => write!(f, "{address} is no address of this machine: choose another address (--listen or [[listener]])"),
                 io::ErrorKind::PermissionDenied => write!(
                     f,
                     "not permitted to listen on {address}: choose a port from 1024 on, or grant CAP_NET_BIND_SERVICE"

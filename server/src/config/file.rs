@@ -15,7 +15,7 @@ use super::problem::{ConfigError, Place, Problem, quoted};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
-use super::{Bans, units, upstream, value};
+use super::{Bans, listener, units, upstream, value};
 use crate::boot::Timeouts;
 use crate::http::Limits;
 
@@ -73,7 +73,8 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         http: http(&mut top, review),
         timeouts: timeouts(&mut top, review),
         drain_timeout: None,
-        upstream: upstream::read(&mut top, review),
+        listeners: listener::read(&mut top, review),
+        upstreams: upstream::read(&mut top, review),
         upstream_servers: None,
     };
     top.finish(review);
@@ -153,35 +154,23 @@ fn networks(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Vec<IpNet>
 }
 
 fn overrides(top: &mut Section<'_, '_>, review: &mut Review) -> Vec<TypedOverride> {
-    let Some(value) = top.value("override") else { return Vec::new() };
-    let Some(array) = value.get_ref().as_array() else {
-        review.reject(
-            value.span().start,
-            "override",
-            "expected tables: write [[override]] above each group of clients",
-        );
-        return Vec::new();
-    };
-    let mut overrides = Vec::with_capacity(array.len());
-    for (index, item) in array.iter().enumerate() {
-        let subject = format!("override[{}]", index + 1);
-        let start = item.span().start;
-        let Some(table) = item.get_ref().as_table() else {
-            review.reject(start, subject, "expected a table: write [[override]] above each group of clients");
-            continue;
-        };
-        let mut section = Section::new(format!("{subject}."), table);
+    let tables = top.array(review, "override", "write [[override]] above each group of clients");
+    let mut overrides = Vec::with_capacity(tables.len());
+    for (at, mut section) in tables {
         let tier = section.read(review, "tier", value::text);
         let clients = section.strings(review, "clients");
         let limits = limits(&mut section, review);
         section.finish(review);
+        let mut missing = |key: &str, cure: &str| {
+            let subject = format!("{}.{key}", at.subject);
+            review.problems.push(Problem::new(at.place.clone(), subject, format_args!("missing: {cure}")));
+        };
         if clients.is_empty() {
-            review.reject(start, format!("{subject}.clients"), "missing: list the ids of the clients that it is for");
+            missing("clients", "list the ids of the clients that it is for");
         }
         if limits.is_none() {
-            review.reject(start, format!("{subject}.limit"), "missing: write their quota, like limit = \"100/5s\"");
+            missing("limit", "write their quota, like limit = \"100/5s\"");
         }
-        let at = At { place: review.place(start), subject };
         overrides.push(TypedOverride { at, tier, clients, limits: limits.unwrap_or_default() });
     }
     overrides

@@ -13,6 +13,7 @@ mod bans;
 mod clients;
 pub mod cores;
 pub mod file;
+pub mod listener;
 pub mod log_level;
 pub mod machine;
 pub mod print;
@@ -24,20 +25,21 @@ pub mod units;
 pub mod upstream;
 pub mod value;
 
-use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::sync::Arc;
 
 use tollgate_limiter::{Algorithm, Capacity, Quota, Settings, WhenFull};
 
 pub use bans::Bans;
 pub use cores::Cores;
+pub use listener::{Listener, Mode};
 pub use log_level::LogLevel;
 pub use problem::{ConfigError, Problem};
 pub use quota::TypedQuota;
 pub use typed::Typed;
 pub use upstream::{ServerName, Upstream};
 
-use crate::boot::{BootSettings, IoMode, Timeouts};
+use crate::boot::{BootSettings, IoMode, ListenerSettings, Timeouts};
 use crate::http::Limits;
 use crate::identity::{ClientIdSource, Trusted};
 use crate::proxy::ProxySettings;
@@ -47,8 +49,8 @@ use typed::At;
 /// The configuration as meant: every setting present and possible.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
-    /// Where to listen.
-    pub listen: SocketAddr,
+    /// Where to listen, and what for; at least one.
+    pub listeners: Vec<Listener>,
     /// Which cores to run on.
     pub cores: Cores,
     /// Which way bytes move.
@@ -81,16 +83,12 @@ pub struct Config {
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit` headers.
     pub ratelimit_headers: bool,
-    /// Whether proxies are told decisions.
-    pub decide: bool,
     /// Who may speak for others.
     pub trusted_proxies: Trusted,
-    /// Whether every connection begins with a header of the PROXY protocol.
-    pub proxy_protocol: bool,
     /// Bounds of a request.
     pub http: Limits,
-    /// What stands behind the gate; `None`: it answers itself.
-    pub upstream: Option<Upstream>,
+    /// What stands behind the gate, in the order of names; each is used by a listener.
+    pub upstreams: Vec<Upstream>,
 }
 
 /// Quotas that hold for particular clients.
@@ -111,7 +109,13 @@ impl Config {
         let http = typed.http.unwrap_or_default();
         check_clients(&typed, http.id_bytes, &mut problems);
         check_tiers(&typed, &mut problems);
-        upstream::check(&typed, &mut problems);
+        let upstreams = upstream::meant(typed.upstreams, typed.upstream_servers, &mut problems);
+        let short = listener::Short {
+            listen: typed.listen,
+            decide: typed.decide.unwrap_or(false),
+            proxy_protocol: typed.proxy_protocol.unwrap_or(false),
+        };
+        let listeners = listener::meant(&short, &typed.listeners, &upstreams, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -123,7 +127,7 @@ impl Config {
         });
         let config = Config {
             overrides: overrides.collect(),
-            listen: typed.listen.unwrap_or(DEFAULT_LISTEN),
+            listeners,
             cores: typed.cores.unwrap_or_default(),
             io: typed.io.unwrap_or_default(),
             backlog: typed.backlog.unwrap_or(DEFAULT_BACKLOG),
@@ -142,11 +146,9 @@ impl Config {
             client_id: typed.client_id.unwrap_or_default(),
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
-            decide: typed.decide.unwrap_or(false),
-            proxy_protocol: typed.proxy_protocol.unwrap_or(false),
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
-            upstream: upstream::meant(typed.upstream, typed.upstream_servers),
+            upstreams: upstreams.into_iter().map(|(_, upstream)| upstream).collect(),
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -193,29 +195,37 @@ impl Config {
         }
     }
 
-    /// The share of what answers requests.
-    pub fn service_settings(&self) -> ServiceSettings {
+    /// The share of what answers the requests of `listener`.
+    pub fn service_settings(&self, listener: &Listener) -> ServiceSettings {
         ServiceSettings {
             client_id: self.client_id.clone(),
             limited_status: self.limited_status,
             ratelimit_headers: self.ratelimit_headers,
-            decide: self.decide,
+            decide: listener.mode == Mode::Decide,
             trusted: self.trusted_proxies.clone(),
-            proxied: self.proxy_protocol,
+            proxied: listener.proxy_protocol,
             limits: self.http,
         }
     }
 
-    /// The share of what moves bytes, on these CPUs.
-    pub fn boot_settings(&self, cores: Vec<usize>) -> BootSettings {
+    /// The share of what moves bytes, on these CPUs and in front of these upstreams, which are what [`Config::proxy_settings`] gave.
+    pub fn boot_settings(&self, cores: Vec<usize>, upstreams: Vec<ProxySettings>) -> BootSettings {
+        let index = |name: &String| self.upstreams.iter().position(|upstream| upstream.name == *name);
+        let listener = |listener: &Listener| ListenerSettings {
+            address: listener.address,
+            upstream: match &listener.mode {
+                Mode::Answer | Mode::Decide => None,
+                Mode::Proxy { upstream } => index(upstream),
+            },
+        };
         BootSettings {
-            listen: self.listen,
+            listeners: self.listeners.iter().map(listener).collect(),
             cores,
             io: self.io,
             backlog: self.backlog,
             max_connections: self.max_connections,
             timeouts: self.timeouts,
-            proxy: None,
+            upstreams: Arc::from(upstreams),
         }
     }
 
@@ -224,8 +234,8 @@ impl Config {
     /// # Errors
     ///
     /// The name that nobody knows.
-    pub fn proxy_settings(&self) -> Result<Option<ProxySettings>, ConfigError> {
-        let settings = self.upstream.as_ref().map(Upstream::settings).transpose();
+    pub fn proxy_settings(&self) -> Result<Vec<ProxySettings>, ConfigError> {
+        let settings = self.upstreams.iter().map(Upstream::settings).collect::<Result<_, _>>();
         settings.map_err(|problem| ConfigError::Wrong { path: None, problems: vec![problem] })
     }
 }
@@ -277,8 +287,6 @@ fn check_tiers(typed: &Typed, problems: &mut Vec<Problem>) {
 fn ids(placed: Vec<(problem::Place, String)>) -> Vec<String> {
     placed.into_iter().map(|(_, id)| id).collect()
 }
-
-const DEFAULT_LISTEN: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 8080);
 
 const DEFAULT_QUOTA: &str = "5/5s";
 

@@ -7,20 +7,24 @@ use tollgate_limiter::Quota;
 use toml::Value;
 
 use super::units::{show_count, show_duration, show_size};
-use super::{Config, TypedQuota};
+use super::{Config, Listener, Mode, TypedQuota, Upstream};
 
 /// `config` as TOML, every key present.
 pub fn toml(config: &Config) -> String {
     let mut out = String::new();
-    text(&mut out, "listen", config.listen);
+    // One listener is written in the short form; several are all written in the long one.
+    let short = if let [only] = &config.listeners[..] { Some(only) } else { None };
+    if let Some(listener) = short {
+        text(&mut out, "listen", listener.address);
+        line(&mut out, "decide", listener.mode == Mode::Decide);
+        line(&mut out, "proxy-protocol", listener.proxy_protocol);
+    }
     quotas(&mut out, &config.quotas);
     text(&mut out, "max-clients", show_count(config.max_clients.count()));
     text(&mut out, "when-full", config.when_full);
     text(&mut out, "client-id", &config.client_id);
     line(&mut out, "limited-status", config.limited_status);
     line(&mut out, "ratelimit-headers", config.ratelimit_headers);
-    line(&mut out, "decide", config.decide);
-    line(&mut out, "proxy-protocol", config.proxy_protocol);
     let trusted: Vec<String> = config.trusted_proxies.0.iter().map(ToString::to_string).collect();
     list(&mut out, "trusted-proxies", &trusted);
     list(&mut out, "allow", &config.allow);
@@ -34,7 +38,12 @@ pub fn toml(config: &Config) -> String {
     http(&mut out, config);
     bans(&mut out, config);
     overrides(&mut out, config);
-    upstream(&mut out, config);
+    if short.is_none() {
+        listeners(&mut out, &config.listeners);
+    }
+    for upstream in &config.upstreams {
+        self::upstream(&mut out, upstream);
+    }
     out
 }
 
@@ -83,8 +92,19 @@ fn overrides(out: &mut String, config: &Config) {
     }
 }
 
-fn upstream(out: &mut String, config: &Config) {
-    let Some(upstream) = &config.upstream else { return };
+fn listeners(out: &mut String, listeners: &[Listener]) {
+    for listener in listeners {
+        out.push_str("\n[[listener]]\n");
+        text(out, "address", listener.address);
+        text(out, "mode", listener.mode.name());
+        if let Mode::Proxy { upstream } = &listener.mode {
+            text(out, "upstream", upstream);
+        }
+        line(out, "proxy-protocol", listener.proxy_protocol);
+    }
+}
+
+fn upstream(out: &mut String, upstream: &Upstream) {
     let (queue, timeouts) = (&upstream.queue, &upstream.timeouts);
     let name = &upstream.name;
     writeln!(out, "\n[upstream.{name}]").expect("a String takes every write");

@@ -10,6 +10,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problem::{Place, Problem, quoted};
+use super::typed::At;
 
 /// What was found wrong with the file so far, and the way from a byte of it to its line.
 #[derive(Debug)]
@@ -117,6 +118,29 @@ impl<'t, 'i> Section<'t, 'i> {
                 None
             }
         }
+    }
+
+    /// The tables of the list under `key`, each with where it stands. `cure` says how to write one.
+    pub(super) fn array(&mut self, review: &mut Review, key: &'static str, cure: &str) -> Vec<(At, Section<'t, 'i>)> {
+        let Some(value) = self.value(key) else { return Vec::new() };
+        let name = self.name(key);
+        let Some(array) = value.get_ref().as_array() else {
+            review.reject(value.span().start, name, format_args!("expected tables: {cure}"));
+            return Vec::new();
+        };
+        let mut tables = Vec::with_capacity(array.len());
+        for (index, item) in array.iter().enumerate() {
+            let start = item.span().start;
+            let subject = format!("{name}[{}]", index + 1);
+            match item.get_ref().as_table() {
+                Some(table) => {
+                    let section = Section::new(format!("{subject}."), table);
+                    tables.push((At { place: review.place(start), subject }, section));
+                }
+                None => review.reject(start, subject, format_args!("expected a table: {cure}")),
+            }
+        }
+        tables
     }
 
     /// The tables in the table under `key`, whatever their names, and where each begins.

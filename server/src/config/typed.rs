@@ -8,6 +8,7 @@ use ipnet::IpNet;
 use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use super::cores::Cores;
+use super::listener::TypedListener;
 use super::problem::{Place, Problem};
 use super::quota::TypedQuota;
 use super::{Bans, LogLevel, ServerName, Upstream};
@@ -65,8 +66,10 @@ pub struct Typed {
     pub timeouts: Option<Timeouts>,
     /// Bounds of a request.
     pub http: Option<Limits>,
+    /// Further addresses, each with what it is for.
+    pub listeners: Vec<TypedListener>,
     /// What stands behind the gate.
-    pub upstream: Option<Upstream>,
+    pub upstreams: Vec<(At, Upstream)>,
     /// Its servers, instead of those above.
     pub upstream_servers: Option<Vec<ServerName>>,
 }
@@ -128,7 +131,8 @@ impl Typed {
             bans: self.bans.or(below.bans),
             timeouts: self.timeouts.or(below.timeouts),
             http: self.http.or(below.http),
-            upstream: self.upstream.or(below.upstream),
+            listeners: either(self.listeners, below.listeners),
+            upstreams: either(self.upstreams, below.upstreams),
             upstream_servers: self.upstream_servers.or(below.upstream_servers),
         }
     }

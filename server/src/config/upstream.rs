@@ -5,9 +5,11 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::problem::Place;
 use super::section::{Review, Section};
+use super::typed::At;
 use super::units::{self, show_duration};
-use super::{Problem, Typed, value};
+use super::{Problem, value};
 use crate::http::host;
 use crate::proxy::{ProxySettings, Queue, UpstreamTimeouts};
 use crate::screen::plural;
@@ -112,51 +114,51 @@ impl fmt::Display for Upstream {
     }
 }
 
-/// What a gate in front of a service can't do at the same time.
-pub(super) fn check(typed: &Typed, problems: &mut Vec<Problem>) {
-    if typed.upstream.is_none() && typed.upstream_servers.is_none() {
-        return;
-    }
-    for (on, key) in [(typed.decide, "decide"), (typed.proxy_protocol, "proxy-protocol")] {
-        if on == Some(true) {
-            let what = "not in front of a service: run a second gate for it, or drop the upstream";
-            problems.push(Problem::with_flags(format!("{key} = on"), what));
-        }
-    }
-}
-
 /// What the file and the flags mean together: servers that are flags replace those of the file.
-pub(super) fn meant(file: Option<Upstream>, flags: Option<Vec<ServerName>>) -> Option<Upstream> {
-    match (file, flags) {
-        (file, None) => file,
-        (Some(file), Some(servers)) => Some(Upstream { servers, ..file }),
-        (None, Some(servers)) => Some(Upstream {
-            name: "default".to_owned(),
-            servers,
-            max_in_flight: ProxySettings::MAX_IN_FLIGHT,
-            queue: Queue::default(),
-            timeouts: UpstreamTimeouts::default(),
-        }),
+pub(super) fn meant(
+    mut file: Vec<(At, Upstream)>,
+    flags: Option<Vec<ServerName>>,
+    problems: &mut Vec<Problem>,
+) -> Vec<(At, Upstream)> {
+    let Some(servers) = flags else { return file };
+    match &mut file[..] {
+        [] => {
+            let at = At { place: Place::Flags, subject: "--upstream".to_owned() };
+            let upstream = Upstream {
+                name: "default".to_owned(),
+                servers,
+                max_in_flight: ProxySettings::MAX_IN_FLIGHT,
+                queue: Queue::default(),
+                timeouts: UpstreamTimeouts::default(),
+            };
+            file.push((at, upstream));
+        }
+        [(_, only)] => only.servers = servers,
+        _ => problems
+            .push(Problem::with_flags("--upstream", "the file has several upstreams: write the servers of each there")),
     }
+    file
 }
 
-/// Reads the one table in `[upstream]`.
-pub(super) fn read(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Upstream> {
-    let start = top.value("upstream")?.span().start;
+/// Reads the tables in `[upstream]`, in the order of their names.
+pub(super) fn read(top: &mut Section<'_, '_>, review: &mut Review) -> Vec<(At, Upstream)> {
+    let Some(start) = top.value("upstream").map(|value| value.span().start) else { return Vec::new() };
     let problems_before = review.problems.len();
-    let tables = top.tables(review, "upstream")?;
-    let mut tables = tables.into_iter();
-    let Some((name, start, mut section)) = tables.next() else {
-        if review.problems.len() == problems_before {
-            review.reject(start, "upstream", "names no upstream: write [upstream.app] above its servers");
-        }
-        return None;
-    };
-    if let Some((other, start, _)) = tables.next() {
-        let what = format_args!("there is one upstream already, {name:?}: list all servers there");
-        review.reject(start, format!("upstream.{other}"), what);
-        return None;
+    let tables = top.tables(review, "upstream").unwrap_or_default();
+    if tables.is_empty() && review.problems.len() == problems_before {
+        review.reject(start, "upstream", "names no upstream: write [upstream.app] above its servers");
     }
+    let mut upstreams: Vec<(At, Upstream)> = Vec::with_capacity(tables.len());
+    for (name, start, section) in tables {
+        let at = At { place: review.place(start), subject: format!("upstream.{name}") };
+        upstreams.extend(read_one(name, start, section, review).map(|upstream| (at, upstream)));
+    }
+    upstreams.sort_by(|(_, a), (_, b)| a.name.cmp(&b.name));
+    upstreams
+}
+
+fn read_one(name: String, start: usize, mut section: Section<'_, '_>, review: &mut Review) -> Option<Upstream> {
+    let problems_before = review.problems.len();
     if name.is_empty() || !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')) {
         let subject = format!("upstream.{}", super::problem::quoted(&name));
         review.reject(start, subject, "name it with letters, digits, - and _, like [upstream.app]");

@@ -1,4 +1,4 @@
-//! What all connections of one core have in common.
+//! What all connections of one core and one listener have in common.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -39,7 +39,7 @@ impl Default for Timeouts {
     }
 }
 
-/// What the connections of one core share.
+/// What the connections of one core and one listener share.
 #[derive(Debug)]
 pub(crate) struct Site {
     pub service: Service,
@@ -71,6 +71,15 @@ impl Site {
             let peer = peer.map_or_else(|| "unknown".to_owned(), |peer| peer.to_string());
             tracing::warn!(%peer, unsaid, "a connection was closed: {why}");
         }
+    }
+
+    /// Whether this peer may say on whose behalf it has connected. If not, that is logged.
+    pub fn may_introduce(&self, now: Nanos, peer: Option<IpAddr>) -> bool {
+        let may = peer.is_some_and(|address| self.service.trusts(address));
+        if !may {
+            self.complain(now, peer, "this address may not send PROXY headers: name it in trusted-proxies");
+        }
+        may
     }
 
     pub fn service(&self) -> &Service {

@@ -1,7 +1,7 @@
 //! Connections over real sockets, each case on both engines.
 
 use std::io::{BufReader, ErrorKind, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Shutdown, SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use tollgate_limiter::{Limiter, Settings};
 
-use crate::boot::{BootSettings, Drained, IoMode, Running, Timeouts, start};
+use crate::boot::{BootSettings, Drained, IoMode, ListenerSettings, Running, Timeouts, start};
 use crate::preflight::allowed_cpus;
 use crate::service::{Service, ServiceSettings};
 
@@ -27,22 +27,22 @@ impl Gate {
     fn with(io: IoMode, change: impl FnOnce(&mut BootSettings)) -> Gate {
         let cpu = allowed_cpus().expect("affinity")[0];
         let mut settings = BootSettings {
-            listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+            listeners: vec![FREE_PORT],
             cores: vec![cpu],
             io,
             backlog: 128,
             max_connections: 1000,
             timeouts: Timeouts::default(),
-            proxy: None,
+            upstreams: Arc::default(),
         };
         change(&mut settings);
         let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
-        let running = start(&settings, move |_| Service::new(Arc::clone(&limiter), ServiceSettings::default()));
+        let running = start(&settings, move |_, _| Service::new(Arc::clone(&limiter), ServiceSettings::default()));
         Gate { running: running.expect("starts") }
     }
 
     fn connect(&self) -> TcpStream {
-        let stream = TcpStream::connect(self.running.ready().address).expect("connect");
+        let stream = TcpStream::connect(self.running.ready().addresses[0]).expect("connect");
         // So that a case that fails says so instead of hanging.
         stream.set_read_timeout(Some(PATIENCE)).expect("timeout");
         stream.set_write_timeout(Some(PATIENCE)).expect("timeout");
@@ -54,6 +54,9 @@ impl Gate {
         self.running.wait().expect("no core died")
     }
 }
+
+const FREE_PORT: ListenerSettings =
+    ListenerSettings { address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0), upstream: None };
 
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -113,16 +116,16 @@ fn few_connections_are_spread_evenly_over_the_cores_of_the_ring() {
 #[test]
 fn a_core_that_panics_while_starting_is_an_error_with_its_words() {
     let settings = BootSettings {
-        listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        listeners: vec![FREE_PORT],
         cores: vec![allowed_cpus().expect("affinity")[0]; 2],
         io: IoMode::Auto,
         backlog: 16,
         max_connections: 10,
         timeouts: Timeouts::default(),
-        proxy: None,
+        upstreams: Arc::default(),
     };
     let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
-    let error = start(&settings, move |core| {
+    let error = start(&settings, move |core, _| {
         assert_eq!(core, 0, "no service for this one");
         Service::new(Arc::clone(&limiter), ServiceSettings::default())
     });
@@ -379,7 +382,7 @@ fn a_drain_answers_what_is_queued_and_closes_what_is_idle(io: IoMode) {
 
 fn a_drain_answers_a_request_that_comes_at_the_last_moment(io: IoMode) {
     let gate = Gate::open(io);
-    let address = gate.running.ready().address;
+    let address = gate.running.ready().addresses[0];
     let mut stream = gate.connect();
     stream.write_all(b"GET /?clientId=7 HTTP/1.1\r\n").expect("send");
     let mut witness = gate.connect();

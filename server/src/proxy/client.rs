@@ -14,6 +14,7 @@ use tollgate_limiter::Nanos;
 use super::Gate;
 use super::desk::Desk;
 use super::intake::Owes;
+use super::preamble::{Introduced, introduction};
 use super::replies::After;
 use crate::closing::linger;
 use crate::connection::LAST_CHANCE;
@@ -22,7 +23,23 @@ use crate::socket::{Event, Socket};
 
 /// Serves one client until it ends. A panic ends its connection and nothing else.
 pub(crate) async fn serve<S: Socket + 'static>(socket: S, gate: Rc<Gate<S>>) {
-    let desk = Desk::new(Rc::clone(&gate), &socket);
+    let mut served = pin!(attend(socket, gate));
+    poll_fn(|cx| {
+        catch_unwind(AssertUnwindSafe(|| served.as_mut().poll(cx))).unwrap_or_else(|_| {
+            tracing::error!("a connection was closed because of a panic, which is a bug");
+            Poll::Ready(())
+        })
+    })
+    .await;
+}
+
+async fn attend<S: Socket + 'static>(mut socket: S, gate: Rc<Gate<S>>) {
+    let Some(Introduced { address, rest, draining }) = introduction(&mut socket, &gate.site).await else { return };
+    let mut desk = Desk::new(Rc::clone(&gate), &socket, address);
+    if draining {
+        desk.drain();
+    }
+    desk.receive(&rest, socket.now());
     let client = Client {
         socket,
         desk,
@@ -33,14 +50,7 @@ pub(crate) async fn serve<S: Socket + 'static>(socket: S, gate: Rc<Gate<S>>) {
         held: false,
         alarm: Nanos::MAX,
     };
-    let mut served = pin!(client.run());
-    poll_fn(|cx| {
-        catch_unwind(AssertUnwindSafe(|| served.as_mut().poll(cx))).unwrap_or_else(|_| {
-            tracing::error!("a connection was closed because of a panic, which is a bug");
-            Poll::Ready(())
-        })
-    })
-    .await;
+    client.run().await;
 }
 
 struct Client<S: Socket> {
@@ -107,6 +117,10 @@ impl<S: Socket + 'static> Client<S> {
 
     async fn work(&mut self) -> End {
         loop {
+            // Something may have come with its introduction.
+            if let Some(end) = self.work_off() {
+                return end;
+            }
             self.note_what_is_owed();
             match self.next().await {
                 None => {}
@@ -117,20 +131,23 @@ impl<S: Socket + 'static> Client<S> {
                     }
                 }
             }
-            loop {
-                if let Some(end) = self.send() {
-                    return end;
-                }
-                // With room again, there may be more to take in, and then to send.
-                if !self.desk.look_again(self.socket.now()) {
-                    break;
-                }
+        }
+    }
+
+    /// Sends what is due and takes in what there is room for.
+    fn work_off(&mut self) -> Option<End> {
+        loop {
+            if let Some(end) = self.send() {
+                return Some(end);
             }
-            self.hold(self.desk.is_full());
-            if self.ended && self.desk.replies.is_empty() && !self.socket.sending() {
-                return End::Close;
+            // With room again, there may be more to take in, and then to send.
+            if !self.desk.look_again(self.socket.now()) {
+                break;
             }
         }
+        self.hold(self.desk.is_full());
+        let done = self.ended && self.desk.replies.is_empty() && !self.socket.sending();
+        done.then_some(End::Close)
     }
 
     /// The next event of the client, or `None` when an exchange has moved.

@@ -1,5 +1,6 @@
 //! Everything of a proxied connection but its socket: what was taken in, what is under way, and what goes out.
 
+use std::net::IpAddr;
 use std::rc::Rc;
 
 use tollgate_limiter::Nanos;
@@ -26,11 +27,12 @@ pub(super) struct Desk<S: Socket> {
 }
 
 impl<S: Socket + 'static> Desk<S> {
-    pub fn new(gate: Rc<Gate<S>>, socket: &S) -> Desk<S> {
+    /// For a client at `address`.
+    pub fn new(gate: Rc<Gate<S>>, socket: &S, address: Option<IpAddr>) -> Desk<S> {
         Desk {
             gate,
             dialer: socket.dialer(),
-            intake: Intake::new(socket.peer()),
+            intake: Intake::new(address),
             replies: Replies::default(),
             line: Rc::default(),
             rest: Vec::new(),

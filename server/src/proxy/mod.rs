@@ -34,6 +34,7 @@ mod exchange;
 mod failure;
 mod intake;
 mod own;
+mod preamble;
 mod replies;
 mod settings;
 mod slots;
@@ -49,20 +50,28 @@ use crate::connection::Site;
 use crate::socket::Socket;
 use upstream::Upstream;
 
-/// What the proxied connections of one core share.
+/// What the proxied connections of one core and one listener share.
 pub(crate) struct Gate<S> {
     site: Rc<Site>,
-    upstream: Upstream<S>,
+    upstream: Rc<Upstream<S>>,
 }
 
-impl<S: Socket> Gate<S> {
-    pub fn new(site: Rc<Site>, settings: &ProxySettings) -> Gate<S> {
-        Gate { site, upstream: Upstream::new(settings) }
+/// What one core sees of the upstreams. Gates of several listeners in front of one of them share its slots and connections.
+pub(crate) struct Upstreams<S>(Vec<Rc<Upstream<S>>>);
+
+impl<S: Socket> Upstreams<S> {
+    pub fn new(settings: &[ProxySettings]) -> Upstreams<S> {
+        Upstreams(settings.iter().map(|settings| Rc::new(Upstream::new(settings))).collect())
+    }
+
+    /// A gate in front of one of them.
+    pub fn gate(&self, index: usize, site: Rc<Site>) -> Gate<S> {
+        Gate { site, upstream: Rc::clone(&self.0[index]) }
     }
 
     /// Closes upstream connections that have been idle for too long, or that the upstream has closed.
     pub fn sweep(&self) {
-        self.upstream.sweep();
+        self.0.iter().for_each(|upstream| upstream.sweep());
     }
 }
 

@@ -45,8 +45,7 @@ pub(super) struct Driver {
     to_receive: Vec<u32>,
     /// Addresses of connections under way to them, and their slots. The kernel may read them until it has connected.
     dialled: Vec<(u32, Box<SockAddr>)>,
-    /// Connections that have no task yet.
-    newborn: Vec<u32>,
+    newborn: Vec<Newborn>,
     expired: Vec<(Tick, u64)>,
     pub(super) control: Arc<Control>,
     core: usize,
@@ -65,6 +64,12 @@ pub(super) struct Driver {
     alarm: Option<Tick>,
 }
 
+/// A connection that has a slot and no task yet.
+pub(super) struct Newborn {
+    pub slot: u32,
+    pub listener: usize,
+}
+
 impl Driver {
     pub fn new(settings: EngineSettings) -> io::Result<Driver> {
         let mut uring = Uring::new(SUBMISSIONS, COMPLETIONS)?;
@@ -78,7 +83,7 @@ impl Driver {
             flights: Vec::new(),
             pool: Vec::new(),
             wheel: Wheel::new(now),
-            acceptor: Acceptor::new(settings.listener),
+            acceptor: Acceptor::new(settings.listeners),
             to_receive: Vec::new(),
             dialled: Vec::new(),
             newborn: Vec::new(),
@@ -95,7 +100,7 @@ impl Driver {
             phase: Phase::Serving,
             alarm: None,
         };
-        driver.acceptor.resume(&mut driver.uring);
+        driver.acceptor.start(&mut driver.uring);
         Ok(driver)
     }
 
@@ -137,7 +142,7 @@ impl Driver {
     }
 
     /// A connection that needs a task.
-    pub fn next_newborn(&mut self) -> Option<u32> {
+    pub fn next_newborn(&mut self) -> Option<Newborn> {
         self.newborn.pop()
     }
 
@@ -197,7 +202,7 @@ impl Driver {
             Op::Receive => self.received(token, completion),
             Op::Send => self.fell_short(token, completion.result()),
             Op::Resend => self.resent(token, completion.result()),
-            Op::Accept => self.accepted(completion),
+            Op::Accept => self.accepted(token.slot() as usize, completion),
             Op::Connect => self.connected(token, completion.result()),
             Op::Timer => {
                 if let Some(slot) = self.slots.of(token) {
@@ -207,9 +212,9 @@ impl Driver {
                 }
             }
             Op::Cancel => self.not_cancelled(token),
-            Op::AcceptCancel => self.acceptor.not_cancelled(&mut self.uring),
-            Op::AcceptTimer => self.look_for_room(),
-            Op::DrainTimer => self.accept_the_last(),
+            Op::AcceptCancel => self.acceptor.not_cancelled(token.slot() as usize, &mut self.uring),
+            Op::AcceptTimer => self.look_for_room(token.slot() as usize),
+            Op::DrainTimer => self.accept_the_last(token.slot() as usize),
             // One that was replaced says so, and is not the alarm any more.
             Op::SleepTimer if completion.result() == -libc::ECANCELED => {}
             Op::SleepTimer => self.alarm = None,

@@ -46,11 +46,11 @@ use crate::socket::EngineSettings;
 use crate::wheel::Tick;
 use driver::Driver;
 
-/// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection; `on_ready` is called when
+/// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection, knowing to which listener it came; `on_ready` is called when
 /// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
 pub(crate) async fn drive(
     settings: EngineSettings,
-    spawn: impl Fn(RingSocket),
+    spawn: impl Fn(RingSocket, usize),
     on_ready: impl FnOnce(),
     on_tick: impl Fn(u64),
 ) -> io::Result<()> {
@@ -88,11 +88,11 @@ pub(crate) async fn drive(
 }
 
 /// Gives every accepted connection its task.
-fn start_newborn(driver: &Rc<RefCell<Driver>>, spawn: &impl Fn(RingSocket)) {
+fn start_newborn(driver: &Rc<RefCell<Driver>>, spawn: &impl Fn(RingSocket, usize)) {
     loop {
         // Not in the loop's head: the task runs at once and borrows the driver.
-        let Some(index) = driver.borrow_mut().next_newborn() else { return };
-        spawn(RingSocket::new(Rc::clone(driver), index));
+        let Some(newborn) = driver.borrow_mut().next_newborn() else { return };
+        spawn(RingSocket::new(Rc::clone(driver), newborn.slot), newborn.listener);
     }
 }
 

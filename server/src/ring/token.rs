@@ -44,7 +44,7 @@ impl Token {
         Token((op as u64) << 56 | ((generation & GENERATION_MASK) as u64) << 32 | slot as u64)
     }
 
-    /// An operation of the core itself.
+    /// An operation of the core itself, of which there is one.
     pub const fn core(op: Op) -> Token {
         Token::new(op, 0, 0)
     }

@@ -143,11 +143,11 @@ impl Uring {
     }
 
     /// Accepts on `listener` until cancelled or an error.
-    pub fn accept(&mut self, listener: &OwnedFd) {
+    pub fn accept(&mut self, listener: &OwnedFd, token: Token) {
         let entry = opcode::AcceptMulti::new(types::Fd(listener.as_raw_fd()))
             .flags(libc::SOCK_CLOEXEC)
             .build()
-            .user_data(Token::core(Op::Accept).user_data());
+            .user_data(token.user_data());
         // SAFETY: no memory is handed over.
         unsafe { self.push(&entry) }
     }

@@ -3,9 +3,12 @@ use std::time::Duration;
 
 use crate::config::Config;
 
+const EVERYWHERE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 8080);
+
 fn screen(config: &Config) -> Screen<'_> {
     Screen {
-        address: "0.0.0.0:8080".parse().unwrap(),
+        addresses: &[EVERYWHERE],
+        listeners: &config.listeners,
         cores: &[0, 1],
         cores_allowed: 4,
         io: "ring: as asked".to_owned(),
@@ -16,14 +19,12 @@ fn screen(config: &Config) -> Screen<'_> {
         client_id: &config.client_id,
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
-        decide: config.decide,
-        proxy_protocol: config.proxy_protocol,
         trusted_proxies: &config.trusted_proxies,
         overrides: &config.overrides,
         allowed: config.allow.len(),
         denied: config.deny.len(),
         bans: config.bans.as_ref(),
-        upstream: config.upstream.as_ref(),
+        upstreams: &config.upstreams,
     }
 }
 
@@ -71,7 +72,8 @@ fn lists_overrides_and_bans_are_counted() {
 
 #[test]
 fn who_may_speak_for_others_is_shown_where_it_matters() {
-    let config = Config { decide: true, proxy_protocol: true, ..Config::default() };
+    let listener = Listener { mode: Mode::Decide, proxy_protocol: true, ..Listener::default() };
+    let config = Config { listeners: vec![listener], ..Config::default() };
     let text = screen(&config).to_string();
     assert!(text.contains("  decisions  for 127.0.0.0/8, ::1/128: /check, /check/nginx,"), "{text}");
     assert!(
@@ -103,7 +105,7 @@ fn every_algorithm_says_its_worst_case_in_words() {
 fn the_line_to_try_reaches_this_gate() {
     let curl = |source: ClientIdSource, address: &str| {
         let config = Config { client_id: source, ..Config::default() };
-        Screen { address: address.parse().unwrap(), ..screen(&config) }.curl()
+        Screen { addresses: &[address.parse().unwrap()], ..screen(&config) }.curl()
     };
     assert_eq!(curl(ClientIdSource::PeerIp, "[::]:80"), "curl -i http://[::1]:80/");
     let odd = ClientIdSource::Query("it's a&b".to_owned());

@@ -9,7 +9,10 @@ mod hub;
 mod socket;
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::Rc;
+use std::task::Poll;
 use std::time::Duration;
 
 use futures_lite::future;
@@ -23,20 +26,22 @@ use crate::ring;
 use crate::socket::EngineSettings;
 use hub::Hub;
 
-/// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection; `on_ready` is called when
-/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
+/// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection, knowing to which listener it
+/// came; `on_ready` is called when everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
 pub(crate) async fn drive(
     settings: EngineSettings,
-    spawn: impl Fn(StreamSocket),
+    spawn: impl Fn(StreamSocket, usize),
     on_ready: impl FnOnce(),
     on_tick: impl Fn(u64),
 ) {
-    let EngineSettings { listener, control, core, clock, write_timeout } = settings;
+    let EngineSettings { listeners, control, core, clock, write_timeout } = settings;
     let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
-    let listener = ring::listener(listener);
+    let listeners: Vec<TcpListener> = listeners.into_iter().map(ring::listener).collect();
     on_ready();
-    let start = |stream: TcpStream| spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream));
+    let start = |stream: TcpStream, listener: usize| {
+        spawn(StreamSocket::new(Rc::clone(&hub), Rc::clone(&scratch), stream), listener);
+    };
     let ticks = async {
         while hub.borrow_mut().tick() < Phase::Stopping {
             on_tick(clock.unix_seconds());
@@ -45,12 +50,24 @@ pub(crate) async fn drive(
         }
     };
     let work = async {
-        accept_until_drained(&hub, &listener, start).await;
+        let accepting = listeners.iter().enumerate().map(|(index, listener)| -> Pin<Box<dyn Future<Output = ()>>> {
+            Box::pin(accept_until_drained(&hub, listener, move |stream| start(stream, index)))
+        });
+        all(accepting.collect()).await;
         while hub.borrow().len() > 0 {
             glommio::timer::sleep(TICK).await;
         }
     };
     future::or(ticks, work).await;
+}
+
+/// Waits for all of them.
+async fn all(mut tasks: Vec<Pin<Box<dyn Future<Output = ()> + '_>>>) {
+    poll_fn(|cx| {
+        tasks.retain_mut(|task| task.as_mut().poll(cx).is_pending());
+        if tasks.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
 }
 
 /// Accepts until the drain, and then until the queue is empty.

@@ -9,6 +9,7 @@
 //! | `clients` | clients that leave, and clients that stop |
 //! | `pipelining` | many requests of one connection at once |
 //! | `pressure` | caps, queues, slow readers, and memory |
+//! | `listeners` | several addresses and upstreams in one process, and the PROXY protocol in front of one |
 //! | `servers` | several servers, restarts, drains |
 //! | `nginx` | the same in front of nginx |
 
@@ -21,6 +22,7 @@ mod failures;
 mod forwarding;
 mod framing;
 mod got;
+mod listeners;
 mod nginx;
 mod pipelining;
 mod pressure;

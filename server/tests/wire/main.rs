@@ -7,6 +7,7 @@
 //! | `decide` | decisions for proxies and programs |
 //! | `decide_proxies` | nginx, HAProxy and Caddy ask for decisions, with the files of `examples/` |
 //! | `limits` | who is let through: stacked quotas, algorithms, lists, bans, full tables, several cores |
+//! | `listeners` | several addresses in one process: what they have in common |
 //! | `protocol`, `protocol_cases` | HTTP/1.x by tables of raw bytes |
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
@@ -52,6 +53,7 @@ mod exhaustion;
 mod hostile;
 mod idle;
 mod limits;
+mod listeners;
 mod overload;
 mod pipelining;
 mod protocol;

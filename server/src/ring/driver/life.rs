@@ -7,86 +7,88 @@ use io_uring::cqueue;
 use super::super::buffers::GROUP;
 use super::super::slots::{News, State};
 use super::super::token::Op;
-use super::Driver;
+use super::{Driver, Newborn};
 use crate::drain::Phase;
+use crate::socket::Arrival;
 
 impl Driver {
-    /// Takes in a connection of this core's own listener.
-    pub fn admit(&mut self, socket: OwnedFd) {
+    /// Takes in a connection of one of this core's own listeners.
+    pub fn admit(&mut self, arrival: Arrival) {
         self.control.balance().opened(self.core);
-        self.adopt(socket);
+        self.adopt(arrival);
     }
 
     /// Passes a connection on to a core that has clearly fewer, or takes it in.
-    fn admit_or_hand_over(&mut self, socket: OwnedFd) {
+    fn admit_or_hand_over(&mut self, arrival: Arrival) {
         let (balance, control) = (self.control.balance(), &self.control);
-        let Some(core) = balance.better_than(self.core) else { return self.admit(socket) };
-        match balance.hand_over(core, socket, || control.phase() == Phase::Serving) {
+        let Some(core) = balance.better_than(self.core) else { return self.admit(arrival) };
+        match balance.hand_over(core, arrival, || control.phase() == Phase::Serving) {
             Ok(()) => control.bell(core).ring(),
-            Err(socket) => self.admit(socket),
+            Err(arrival) => self.admit(arrival),
         }
     }
 
     /// Takes in what other cores have passed on. They are counted already.
     pub fn take_over(&mut self) {
-        while let Some(socket) = self.control.balance().next(self.core) {
-            self.adopt(socket);
+        while let Some(arrival) = self.control.balance().next(self.core) {
+            self.adopt(arrival);
         }
     }
 
-    fn adopt(&mut self, socket: OwnedFd) {
-        let fd = socket.into_raw_fd();
+    fn adopt(&mut self, arrival: Arrival) {
+        let fd = arrival.socket.into_raw_fd();
         let index = self.slots.open(fd);
         self.slots[index].state.set(State::RECEIVING);
         if self.phase >= Phase::Draining {
             self.slots[index].news.set(News::DRAINING);
         }
         self.uring.receive(fd, GROUP, self.slots.token(Op::Receive, index));
-        self.newborn.push(index);
+        self.newborn.push(Newborn { slot: index, listener: arrival.listener });
     }
 
-    pub(super) fn accepted(&mut self, completion: &cqueue::Entry) {
+    pub(super) fn accepted(&mut self, listener: usize, completion: &cqueue::Entry) {
         if completion.result() >= 0 {
             // SAFETY: the kernel just made this descriptor for us; nobody else knows it.
             let socket = unsafe { OwnedFd::from_raw_fd(completion.result()) };
+            let arrival = Arrival { socket, listener };
             if self.phase == Phase::Serving && self.acceptor.must_wait(&self.control) {
-                self.acceptor.put_in_waiting_room(socket, &mut self.uring);
+                self.acceptor.put_in_waiting_room(arrival, &mut self.uring);
             } else {
-                self.admit_or_hand_over(socket);
+                self.admit_or_hand_over(arrival);
             }
         }
         if !cqueue::more(completion.flags()) {
-            self.acceptor.ended(completion.result(), &mut self.uring, &self.control);
-            if self.acceptor.is_at_last() {
-                self.accept_the_last();
+            self.acceptor.ended(listener, completion.result(), &mut self.uring, &self.control);
+            if self.acceptor.is_at_last(listener) {
+                self.accept_the_last(listener);
             }
         }
     }
 
-    pub(super) fn accept_the_last(&mut self) {
-        for socket in self.acceptor.accept_the_last(&mut self.uring) {
-            self.admit(socket);
+    pub(super) fn accept_the_last(&mut self, listener: usize) {
+        for arrival in self.acceptor.accept_the_last(listener, &mut self.uring) {
+            self.admit(arrival);
         }
     }
 
     /// A connection has left: the next one in the waiting room may come in.
     pub(super) fn make_room(&mut self) {
         if !self.control.is_full() {
-            if let Some(socket) = self.acceptor.leave_waiting_room() {
-                self.admit(socket);
+            if let Some(arrival) = self.acceptor.leave_waiting_room() {
+                self.admit(arrival);
             }
             self.acceptor.room_again(&mut self.uring, &self.control);
         }
     }
 
     /// While newcomers wait, room may also be made on another core, which does not say so.
-    pub(super) fn look_for_room(&mut self) {
+    pub(super) fn look_for_room(&mut self, listener: usize) {
         while !self.control.is_full()
-            && let Some(socket) = self.acceptor.leave_waiting_room()
+            && let Some(arrival) = self.acceptor.leave_waiting_room()
         {
-            self.admit(socket);
+            self.admit(arrival);
         }
-        self.acceptor.timer_fired(&mut self.uring, &self.control);
+        self.acceptor.timer_fired(listener, &mut self.uring, &self.control);
     }
 
     /// The task is gone: send what is left, then close; with `abort`, close.
@@ -137,7 +139,7 @@ impl Driver {
         }
     }
 
-    /// Tells every connection that the server is going down, and starts to close the listener.
+    /// Tells every connection that the server is going down, and starts to close the listeners.
     pub fn drain(&mut self) {
         self.phase = Phase::Draining;
         self.woke = true;
@@ -145,8 +147,8 @@ impl Driver {
             slot.news.set(News::DRAINING);
             slot.wake();
         }
-        while let Some(socket) = self.acceptor.leave_waiting_room() {
-            self.admit(socket);
+        while let Some(arrival) = self.acceptor.leave_waiting_room() {
+            self.admit(arrival);
         }
         self.acceptor.drain(&mut self.uring);
     }

@@ -57,7 +57,8 @@ pub fn on_both_engines(test: impl Fn(Engine) + Sync) {
 #[derive(Clone, Debug)]
 pub struct Launch {
     engine: Engine,
-    listen: String,
+    /// `None`: only where the configuration says.
+    listen: Option<String>,
     cores: String,
     args: Vec<String>,
     config: Option<String>,
@@ -76,7 +77,7 @@ impl Launch {
         };
         Launch {
             engine,
-            listen: "127.0.0.1:0".to_owned(),
+            listen: Some("127.0.0.1:0".to_owned()),
             cores: format!("{cpu}-{cpu}"),
             args: Vec::new(),
             config: None,
@@ -97,7 +98,13 @@ impl Launch {
     }
 
     pub fn listen(mut self, address: &str) -> Launch {
-        address.clone_into(&mut self.listen);
+        self.listen = Some(address.to_owned());
+        self
+    }
+
+    /// Listens only where the configuration says.
+    pub fn without_listen(mut self) -> Launch {
+        self.listen = None;
         self
     }
 
@@ -114,18 +121,21 @@ impl Launch {
 
     /// Starts it and waits until it listens.
     pub fn start(self) -> Server {
+        let in_config =
+            self.config.as_ref().map_or(0, |text| text.lines().filter(|line| *line == "[[listener]]").count());
+        let listeners = in_config + usize::from(self.listen.is_some());
         let mut process = self.spawn();
-        let mut screen = Vec::new();
-        let address = loop {
+        let (mut screen, mut addresses) = (Vec::new(), Vec::new());
+        while addresses.len() < listeners {
             match process.stdout.recv_timeout(PATIENCE) {
                 Ok(line) => match line.strip_prefix("listening on http://") {
-                    Some(address) => break address.parse().expect("an address"),
+                    Some(address) => addresses.push(address.parse().expect("an address")),
                     None => screen.push(line),
                 },
                 Err(_) => panic!("it does not listen; stdout {screen:#?}, stderr {:#?}", process.stop_and_read()),
             }
-        };
-        Server { address, screen, process }
+        }
+        Server { address: addresses[0], addresses, screen, process }
     }
 
     /// Starts it where it cannot run, and waits for its end.
@@ -139,7 +149,10 @@ impl Launch {
         let config = self.config.map(|text| Scratch::file(&text));
         let mut command = Command::new("/bin/sh");
         command.arg("-c").arg(format!("{}\nexec \"$0\" \"$@\"", self.limits)).arg(env!("CARGO_BIN_EXE_tollgate"));
-        command.args(["--listen", &self.listen, "--io", self.engine.flag(), "--cores", &self.cores]);
+        command.args(["--io", self.engine.flag(), "--cores", &self.cores]);
+        if let Some(address) = &self.listen {
+            command.args(["--listen", address]);
+        }
         if let Some(Scratch(path)) = &config {
             command.arg("--config").arg(path);
         }
@@ -167,6 +180,8 @@ pub struct Failure {
 #[derive(Debug)]
 pub struct Server {
     pub address: SocketAddr,
+    /// All of them, that one first.
+    pub addresses: Vec<SocketAddr>,
     screen: Vec<String>,
     process: Process,
 }
