@@ -218,7 +218,9 @@ fn a_drain_serves_what_waits_at_every_listener_and_closes_all() {
     on_both_engines(|engine| {
         let upstream = Upstream::answering(ok("from the shop"));
         let listeners = [ANSWER, TO_APP, ANSWER];
-        let server = launch(engine, OPEN, &listeners, &[("app", upstream.address, "")]).cores("auto").start();
+        let launch = launch(engine, OPEN, &listeners, &[("app", upstream.address, "")]).cores("auto");
+        // A listener that stays open would keep it from ending in our patience.
+        let server = launch.args("--drain-timeout 1h").start();
         let addresses = server.addresses.clone();
         let mut idle: Vec<Peer> = (0..3).map(|listener| to(&server, listener)).collect();
         idle.iter_mut().for_each(|peer| assert_eq!(ask(peer, &request("/")).status, 200));

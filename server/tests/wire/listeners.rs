@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use rustix::process::Signal;
+
 use super::support::clock::wait_until;
 use super::support::peer::{Peer, get};
 use super::support::process::{cpu_time, open_files};
@@ -33,6 +35,27 @@ fn the_connection_cap_is_common_to_all_listeners() {
         // Whoever leaves makes room, whichever listener he came to.
         inside.truncate(2);
         assert!(outside.iter_mut().all(|peer| peer.answer().status == 200));
+    });
+}
+
+/// At the cap they wait in the kernel's queue: those of either listener are accepted before it is closed.
+#[test]
+fn a_drain_lets_those_in_who_wait_for_room_at_either_listener() {
+    on_both_engines(|engine| {
+        let server = launch(engine, "max-connections = 2").args("--drain-timeout 1h").start();
+        let mut inside = connect_to_both(&server, 2);
+        assert!(inside.iter_mut().all(|peer| peer.get("7").status == 200));
+        let mut outside = connect_to_both(&server, 20);
+        outside.iter_mut().for_each(|peer| peer.send(get("7")));
+        outside[19].sees_nothing_for(Duration::from_millis(300));
+        server.signal(Signal::TERM);
+        for (number, peer) in outside.iter_mut().enumerate() {
+            assert_eq!(peer.try_answer().map(|answer| answer.status), Ok(200), "number {number}");
+            peer.sees_close();
+        }
+        inside.iter_mut().for_each(Peer::sees_close);
+        drop((inside, outside));
+        assert_eq!(server.wait().0, Some(0));
     });
 }
 
