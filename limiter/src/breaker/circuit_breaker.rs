@@ -109,9 +109,9 @@ impl CircuitBreaker {
     }
 
     #[inline]
-    pub(super) fn record(&self, permit: &Permit<'_>, outcome: Outcome, now: Nanos) -> Option<Transition> {
+    pub(super) fn record(&self, permit: &Permit<'_>, outcome: Outcome, took: Nanos, now: Nanos) -> Option<Transition> {
         let generation = permit.generation;
-        let slow = now.saturating_sub(permit.since) > self.rules.slow_call;
+        let slow = took > self.rules.slow_call;
         if permit.state.has_window() {
             self.window.add(generation, outcome != Outcome::Success, slow, now);
         }

@@ -49,7 +49,14 @@ impl Permit<'_> {
     /// The call has ended at `now`, with `outcome`; it began when the permit was taken. If this opens the breaker, the caller is told,
     /// and nobody else.
     pub fn record(self, outcome: Outcome, now: Nanos) -> Option<Transition> {
-        let transition = self.breaker.record(&self, outcome, now);
+        let took = now.saturating_sub(self.since);
+        self.record_with_duration(outcome, took, now)
+    }
+
+    /// The same where the call took the server `took`, not all the time since the permit: of an answer that is streamed, how fast the client
+    /// takes the rest is none of the server's doing.
+    pub fn record_with_duration(self, outcome: Outcome, took: Nanos, now: Nanos) -> Option<Transition> {
+        let transition = self.breaker.record(&self, outcome, took, now);
         core::mem::forget(self);
         transition
     }

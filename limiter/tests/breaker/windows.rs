@@ -95,6 +95,17 @@ fn a_call_is_slow_when_it_took_longer_than_the_threshold_not_as_long() {
 }
 
 #[test]
+fn a_call_is_as_slow_as_its_caller_says_if_he_says_how_long_it_took() {
+    let config = Config { sliding_window_size: 1, slow_call_duration_threshold: at(5), ..Config::default() };
+    for (took, opens) in [(at(5), false), (at(6), true)] {
+        let breaker = build(&config);
+        let permit = breaker.try_acquire(at(1)).expect("closed");
+        let opened = permit.record_with_duration(Outcome::Success, took, at(600));
+        assert_eq!(opened.map(|transition| transition.cause), opens.then_some(Cause::SlowCallRate));
+    }
+}
+
+#[test]
 fn calls_in_a_row_that_reach_nobody_open_at_once_and_any_other_call_begins_the_row_anew() {
     let breaker = build(&Config::gateway());
     for _ in 0..4 {
