@@ -63,6 +63,11 @@ impl Control {
     /// Moves on to `phase`, unless it is already reached, and rings every bell.
     pub fn advance(&self, phase: Phase) {
         self.phase.fetch_max(phase as u8, Ordering::SeqCst);
+        self.ring_all();
+    }
+
+    /// Rings every bell: each core looks at what the others may have left for it.
+    pub fn ring_all(&self) {
         for bell in &self.bells {
             bell.ring();
         }

@@ -12,6 +12,8 @@ pub struct Tally {
     pub denied: u64,
     /// Let through by the limiter, and refused because the upstream had no room.
     pub shed: u64,
+    /// Let through by the limiter, and refused because the upstream is sick: no breaker permitted the call.
+    pub unavailable: u64,
     /// Looked at without being charged.
     pub peeked: u64,
     /// Malformed, or not for the limiter: no client id, another path or method.
@@ -21,7 +23,7 @@ pub struct Tally {
 impl Tally {
     /// All of them.
     pub const fn requests(&self) -> u64 {
-        self.allowed + self.denied + self.shed + self.peeked + self.rejected
+        self.allowed + self.denied + self.shed + self.unavailable + self.peeked + self.rejected
     }
 }
 
@@ -30,6 +32,7 @@ impl AddAssign for Tally {
         self.allowed += other.allowed;
         self.denied += other.denied;
         self.shed += other.shed;
+        self.unavailable += other.unavailable;
         self.peeked += other.peeked;
         self.rejected += other.rejected;
     }
@@ -37,10 +40,10 @@ impl AddAssign for Tally {
 
 impl fmt::Display for Tally {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { allowed, denied, shed, peeked, rejected } = self;
+        let Self { allowed, denied, shed, unavailable, peeked, rejected } = self;
         write!(f, "{} requests: {allowed} allowed, {denied} denied, {rejected} rejected", self.requests())?;
-        // Neither can happen to a gate that only answers.
-        for (count, what) in [(shed, "shed"), (peeked, "peeked")] {
+        // None of these can happen to a gate that only answers.
+        for (count, what) in [(shed, "shed"), (unavailable, "unavailable"), (peeked, "peeked")] {
             if *count > 0 {
                 write!(f, ", {count} {what}")?;
             }

@@ -60,6 +60,7 @@ fn the_example_file_shows_every_key() {
         "[[limit]]\n",
         "[[listener]]\n",
         "[upstream.app]\n",
+        "[upstream.app.breaker]\n",
     ];
     let mut keys_seen = 0;
     for section in sections {
@@ -69,7 +70,7 @@ fn the_example_file_shows_every_key() {
             let stands = |line: &str| {
                 let line = line.trim_start_matches("# ");
                 let header = line.trim_matches(|c| c == '[' || c == ']');
-                header.split('.').next() == Some(key) || line.split(" = ").next() == Some(key)
+                header.split('.').any(|part| part == key) || line.split(" = ").next() == Some(key)
             };
             assert!(EXAMPLE.lines().any(stands), "{key:?} of {section:?} is not in the example");
             keys_seen += 1;
@@ -264,6 +265,51 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "[upstream.app]\nservers = \"a:1\"\nmax-in-flight = 0\n",
         3,
         "upstream.app.max-in-flight = \"0\": must be between 1 and",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = \"off\"\n",
+        3,
+        "upstream.app.breaker: expected a table, [upstream.app.breaker], found string",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\n[upstream.app.breaker]\nfailure_rate_threshold = 5\n",
+        4,
+        "upstream.app.breaker.failure_rate_threshold: no such key, did you mean upstream.app.breaker.failure-rate-threshold?",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { failure-rate-threshold = 0 }\n",
+        3,
+        "upstream.app.breaker.failure-rate-threshold = \"0\": must be between 1 and 100",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { state = \"open\" }\n",
+        3,
+        "upstream.app.breaker.state = \"open\": write closed, disabled, forced-open or metrics-only",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { sliding-window-type = \"count\" }\n",
+        3,
+        "upstream.app.breaker.sliding-window-type = \"count\": write count-based, for the last so many calls",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { sliding-window-size = 601 }\n",
+        3,
+        "upstream.app.breaker.sliding-window-size = \"601\": must be between 1 and 600",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { wait-backoff-multiplier = 0.5 }\n",
+        3,
+        "upstream.app.breaker.wait-backoff-multiplier = \"0.5\": must be between 1 and 100, like 2 or 1.5",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { transition-to-state-after-wait-duration = \"shut\" }\n",
+        3,
+        "upstream.app.breaker.transition-to-state-after-wait-duration = \"shut\": write open or closed",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { max-wait-duration-in-half-open-state = \"20m\" }\n",
+        3,
+        "upstream.app.breaker: a permit-timeout of 10m is shorter than max-wait-duration-in-half-open-state, 20m: lower",
     ),
     (
         "[upstream.app]\nservers = \"a:1\"\nqueue = { size = 5 }\n",

@@ -9,6 +9,7 @@ use tollgate::config::{
 use tollgate::http::Limits;
 use tollgate::identity::{ClientIdSource, Trusted};
 use tollgate::proxy::{Queue, UpstreamTimeouts};
+use tollgate_limiter::breaker::{self, SlidingWindowType, State};
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota, WhenFull};
 
 const EXAMPLE: &str = include_str!("../tollgate.example.toml");
@@ -90,6 +91,40 @@ fn some_server() -> impl Strategy<Value = Config> {
     )
 }
 
+fn some_breaker() -> impl Strategy<Value = breaker::Config> {
+    let states = vec![State::Closed, State::Disabled, State::ForcedOpen, State::MetricsOnly];
+    let words = (prop::sample::select(states), any::<bool>(), any::<bool>(), any::<bool>(), 1.0..=100.0);
+    let percentages = (1_u8..=100, 1_u8..=100, 0_u8..=100);
+    let counts = (1_u32..=600, 1_u32..=1_000_000, 1_u8..=127, 0_u8..=127);
+    let spans = prop::collection::vec(1_000_u64..86_400_000_000, 6);
+    (words, percentages, counts, spans).prop_map(|(words, percentages, counts, mut spans)| {
+        // A permit must not be shorter than half-open.
+        spans.sort_unstable();
+        let span = |at: usize| Nanos::from_micros(spans[at]);
+        breaker::Config {
+            initial_state: words.0,
+            sliding_window_type: if words.1 { SlidingWindowType::CountBased } else { SlidingWindowType::TimeBased },
+            transition_to_state_after_wait_duration: if words.2 { State::Open } else { State::Closed },
+            automatic_transition_from_open_to_half_open_enabled: words.3,
+            wait_backoff_multiplier: words.4,
+            failure_rate_threshold: percentages.0,
+            slow_call_rate_threshold: percentages.1,
+            wait_jitter: percentages.2,
+            sliding_window_size: counts.0,
+            minimum_number_of_calls: counts.1,
+            permitted_number_of_calls_in_half_open_state: counts.2,
+            consecutive_failures: counts.3,
+            slow_call_duration_threshold: span(0),
+            wait_duration_in_open_state: span(1),
+            wait_max: span(2),
+            slow_start: span(3),
+            max_wait_duration_in_half_open_state: span(4),
+            permit_timeout: span(5),
+            seed: 0,
+        }
+    })
+}
+
 fn some_upstream() -> impl Strategy<Value = Upstream> {
     let server = prop_oneof![
         any::<std::net::SocketAddrV4>().prop_map(|address| address.to_string()),
@@ -98,13 +133,13 @@ fn some_upstream() -> impl Strategy<Value = Upstream> {
     ];
     let server = server.prop_filter_map("port 0", |text| text.parse::<ServerName>().ok());
     let spans = prop::collection::vec(1_000_u64..86_400_000_000, 5);
-    ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), 1_usize..=65_536, 0_usize..=65_536, spans).prop_map(
-        |(name, servers, max_in_flight, max, spans)| {
-            let span = |at: usize| Duration::from_micros(spans[at]);
-            let timeouts = UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
-            Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts }
-        },
-    )
+    let room = (1_usize..=65_536, 0_usize..=65_536);
+    let upstream = ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), room, spans, some_breaker());
+    upstream.prop_map(|(name, servers, (max_in_flight, max), spans, breaker)| {
+        let span = |at: usize| Duration::from_micros(spans[at]);
+        let timeouts = UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
+        Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts, breaker }
+    })
 }
 
 /// Upstreams in the order of their names, and listeners that use all of them.

@@ -70,6 +70,7 @@ impl Core {
             glommio::timer::sleep(Duration::from_micros(1)).await;
             // Whoever waits for this has gone only if the process is ending.
             let on_ready = || drop(reports.send(Report::Ready));
+            let (clock, control) = (self.clock, Arc::clone(&self.control));
             let settings = EngineSettings {
                 listeners: self.listeners.into_iter().map(|listener| listener.socket).collect(),
                 control: self.control,
@@ -79,16 +80,16 @@ impl Core {
             };
             match self.engine {
                 Engine::Ring => {
-                    let counters = Counters::new(counters, &self.upstreams);
+                    let counters = Counters::new(counters, &self.upstreams, &control);
                     let serve = |socket, listener| counters.serve(socket, listener);
-                    ring::drive(settings, serve, on_ready, |seconds| counters.tick(seconds))
-                        .await
-                        .map_err(|error| format!("io_uring: {error}"))
+                    let on_tick = |seconds| counters.tick(seconds, clock.now());
+                    ring::drive(settings, serve, on_ready, on_tick).await.map_err(|error| format!("io_uring: {error}"))
                 }
                 Engine::Glommio => {
-                    let counters = Counters::new(counters, &self.upstreams);
+                    let counters = Counters::new(counters, &self.upstreams, &control);
                     let serve = |socket, listener| counters.serve(socket, listener);
-                    streams::drive(settings, serve, on_ready, |seconds| counters.tick(seconds)).await;
+                    let on_tick = |seconds| counters.tick(seconds, clock.now());
+                    streams::drive(settings, serve, on_ready, on_tick).await;
                     Ok(())
                 }
             }

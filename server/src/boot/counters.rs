@@ -1,8 +1,12 @@
 //! Where the connections of one core are served: those of each listener by the gate itself, or by what stands behind it.
 
 use std::rc::Rc;
+use std::sync::Arc;
+
+use tollgate_limiter::Nanos;
 
 use crate::connection::{Site, serve};
+use crate::drain::Control;
 use crate::proxy::{self, Gate, ProxySettings, Upstreams};
 use crate::socket::Socket;
 
@@ -19,8 +23,12 @@ struct Counter<S> {
 
 impl<S: Socket + 'static> Counters<S> {
     /// `sites` are the listeners', each with the index of the upstream that it forwards to.
-    pub fn new(sites: impl IntoIterator<Item = (Rc<Site>, Option<usize>)>, upstreams: &[ProxySettings]) -> Counters<S> {
-        let upstreams = Upstreams::new(upstreams);
+    pub fn new(
+        sites: impl IntoIterator<Item = (Rc<Site>, Option<usize>)>,
+        upstreams: &[ProxySettings],
+        control: &Arc<Control>,
+    ) -> Counters<S> {
+        let upstreams = Upstreams::new(upstreams, control);
         let counter = |(site, upstream): (Rc<Site>, Option<usize>)| Counter {
             gate: upstream.map(|index| Rc::new(upstreams.gate(index, Rc::clone(&site)))),
             site,
@@ -39,10 +47,10 @@ impl<S: Socket + 'static> Counters<S> {
     }
 
     /// What has to be done a few times a second.
-    pub fn tick(&self, unix_seconds: u64) {
+    pub fn tick(&self, unix_seconds: u64, now: Nanos) {
         for counter in &self.counters {
             counter.site.service().set_unix_time(unix_seconds);
         }
-        self.upstreams.sweep();
+        self.upstreams.sweep(now);
     }
 }

@@ -10,6 +10,7 @@
 //! Errors name the flag, or file, line and key, and say what to do; a file's errors are reported all at once.
 
 mod bans;
+mod breaker;
 mod clients;
 pub mod cores;
 pub mod file;

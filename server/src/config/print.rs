@@ -7,7 +7,7 @@ use tollgate_limiter::Quota;
 use toml::Value;
 
 use super::units::{show_count, show_duration, show_size};
-use super::{Config, Listener, Mode, TypedQuota, Upstream};
+use super::{Config, Listener, Mode, TypedQuota, Upstream, breaker};
 
 /// `config` as TOML, every key present.
 pub fn toml(config: &Config) -> String {
@@ -117,6 +117,13 @@ fn upstream(out: &mut String, upstream: &Upstream) {
     text(out, "response-head", show_duration(timeouts.response_head));
     text(out, "idle", show_duration(timeouts.idle));
     text(out, "total", show_duration(timeouts.total));
+    writeln!(out, "\n[upstream.{name}.breaker]").expect("a String takes every write");
+    for (key, value) in breaker::shown(&upstream.breaker) {
+        match value {
+            breaker::Shown::Bare(value) => line(out, key, value),
+            breaker::Shown::Text(value) => text(out, key, value),
+        }
+    }
 }
 
 /// Each quota with its algorithm, so that the file means the same whatever the default is.

@@ -5,17 +5,19 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
 use std::time::Duration;
 
+use tollgate_limiter::breaker::State;
+
 use super::problem::Place;
 use super::section::{Review, Section};
 use super::typed::At;
 use super::units::{self, show_duration};
-use super::{Problem, value};
+use super::{Problem, breaker, value};
 use crate::http::host;
 use crate::proxy::{ProxySettings, Queue, UpstreamTimeouts};
 use crate::screen::plural;
 
 /// An upstream as meant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Upstream {
     /// What the operator calls it.
     pub name: String,
@@ -27,6 +29,8 @@ pub struct Upstream {
     pub queue: Queue,
     /// How long each thing may take.
     pub timeouts: UpstreamTimeouts,
+    /// When calls to a server stop.
+    pub breaker: tollgate_limiter::breaker::Config,
 }
 
 /// `HOST:PORT`, not looked up yet.
@@ -93,7 +97,7 @@ impl Upstream {
             }
         }
         Ok(ProxySettings {
-            servers,
+            servers: servers.into_iter().map(|address| breaker::guarded(address, self.breaker)).collect(),
             host: self.servers[0].to_string(),
             max_in_flight: self.max_in_flight,
             queue: self.queue,
@@ -110,7 +114,11 @@ impl fmt::Display for Upstream {
             max => format!("{max} wait at most {}", show_duration(self.queue.timeout)),
         };
         let (servers, in_flight) = (servers.join(", "), plural(self.max_in_flight, "request"));
-        write!(f, "{}: {servers}; per core {in_flight} in flight, {waiting}", self.name)
+        write!(f, "{}: {servers}; per core {in_flight} in flight, {waiting}", self.name)?;
+        match self.breaker.initial_state {
+            State::Closed => Ok(()),
+            state => write!(f, "; breaker {}", breaker::show_state(state)),
+        }
     }
 }
 
@@ -130,6 +138,7 @@ pub(super) fn meant(
                 max_in_flight: ProxySettings::MAX_IN_FLIGHT,
                 queue: Queue::default(),
                 timeouts: UpstreamTimeouts::default(),
+                breaker: breaker::preset(&UpstreamTimeouts::default()),
             };
             file.push((at, upstream));
         }
@@ -181,9 +190,10 @@ fn read_one(name: String, start: usize, mut section: Section<'_, '_>, review: &m
     let max_in_flight = section.read(review, "max-in-flight", |text| units::count(text, 1, 65_536));
     let queue = queue(&mut section, review);
     let timeouts = timeouts(&mut section, review);
+    let breaker = breaker::read(&mut section, review, &timeouts);
     section.finish(review);
     let max_in_flight = max_in_flight.map_or(ProxySettings::MAX_IN_FLIGHT, |most| most as usize);
-    (!servers.is_empty()).then_some(Upstream { name, servers, max_in_flight, queue, timeouts })
+    (!servers.is_empty()).then_some(Upstream { name, servers, max_in_flight, queue, timeouts, breaker })
 }
 
 fn queue(section: &mut Section<'_, '_>, review: &mut Review) -> Queue {

@@ -5,10 +5,12 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
+use futures_lite::future;
 use tollgate_limiter::{Decision, Key, Nanos};
 
 use super::Gate;
 use super::failure::Failure;
+use super::slots::Shed;
 use super::talk::talk;
 use super::upstream::Visit;
 use crate::http::CloseReason;
@@ -131,14 +133,15 @@ pub(super) async fn run<S: Socket>(
     let Err(failure) = forward(&gate, &dialer, &job, &exchange, &line).await else { return };
     match exchange.state.get() {
         State::Awaited => {
-            if let Failure::Shed(_) = failure {
-                gate.site.service().count_shed();
-            } else {
-                tracing::debug!(?failure, "an exchange failed");
+            let service = gate.site.service();
+            match failure {
+                Failure::Shed(_) => service.count_shed(),
+                Failure::Unavailable { .. } => service.count_unavailable(),
+                _ => tracing::debug!(?failure, "an exchange failed"),
             }
             let persistence = line.persistence(&job, &exchange);
             let down = &mut exchange.down.borrow_mut();
-            gate.site.service().answers().plain(down, failure.answer(), persistence, job.asked.head_only);
+            failure.answer(|answer| service.answers().plain(down, answer, persistence, job.asked.head_only));
             exchange.set(State::Done { closes: matches!(persistence, Persistence::Close(_)) });
         }
         State::Begun => exchange.set(State::Cut { reset: false }),
@@ -159,27 +162,26 @@ async fn forward<S: Socket>(
         line.sleep_until(dialer, dialer.now().saturating_add(delay)).await;
     }
     let upstream = &gate.upstream;
-    // A breaker stands here: a permit before the slot, and after the answer what came of it.
+    // Nobody waits for a service that may not be called.
+    upstream.admits(dialer.now())?;
     let patience = dialer.now().saturating_add(upstream.timeouts.queue);
     let slot = upstream.slots.take(line.sleep_until(dialer, patience)).await;
-    let _slot = slot.map_err(Failure::Shed)?;
+    let _slot = slot.map_err(|shed| match shed {
+        Shed::Flushed => upstream.unavailable(dialer.now()),
+        shed => Failure::Shed(shed),
+    })?;
     let until = dialer.now().saturating_add(upstream.timeouts.total);
-    let first = attempt(gate, dialer, job, exchange, line, until, Reuse::Yes).await;
+    let visit = upstream.visit(dialer.now(), None)?;
+    let tried = visit.server.address;
+    let first = attempt(gate, dialer, job, exchange, line, until, visit).await;
     match first {
         Err(failure) if failure.allows_retry(job.repeatable) => {
             let Some(_retry) = upstream.retry() else { return first };
-            attempt(gate, dialer, job, exchange, line, until, Reuse::No).await
+            let Ok(visit) = upstream.visit(dialer.now(), Some(tried)) else { return first };
+            attempt(gate, dialer, job, exchange, line, until, visit).await
         }
         _ => first,
     }
-}
-
-/// Whether a connection at rest may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Reuse {
-    Yes,
-    /// The last one may have been closed in the very moment of sending, and so may all of them.
-    No,
 }
 
 async fn attempt<S: Socket>(
@@ -189,29 +191,32 @@ async fn attempt<S: Socket>(
     exchange: &Exchange,
     line: &Line,
     until: Nanos,
-    reuse: Reuse,
+    visit: Visit<'_, S>,
 ) -> Result<(), Failure> {
-    let upstream = &gate.upstream;
-    let visit = upstream.visit(dialer.now());
-    let at_rest = if reuse == Reuse::Yes { visit.idle() } else { None };
-    let socket = match at_rest {
-        Some(socket) => socket,
-        None => connect(&visit, dialer, upstream.timeouts.connect).await?,
+    let timeouts = gate.upstream.timeouts;
+    let at_rest = visit.idle();
+    let was_at_rest = at_rest.is_some();
+    let conversation = async {
+        let socket = match at_rest {
+            Some(socket) => socket,
+            None => connect(&visit, dialer, timeouts.connect).await?,
+        };
+        let mut held = Held(Some(socket));
+        let keeps = talk(held.socket(), gate, &visit, job, exchange, line, until).await?;
+        if keeps {
+            visit.rest(held.release(), timeouts.idle);
+        }
+        Ok(())
     };
-    let mut held = Held(Some(socket));
-    let keeps = talk(held.socket(), gate, job, exchange, line, until).await?;
-    if keeps {
-        visit.rest(held.release(), upstream.timeouts.idle);
-    }
-    Ok(())
+    let end = future::or(conversation, visit.watch(line, dialer)).await;
+    // The server closed it before it knew of the request, which is sent again.
+    let excused = was_at_rest && job.repeatable && end == Err(Failure::Lost { silent: true });
+    visit.is_over(&end, excused, dialer.now());
+    end
 }
 
 async fn connect<S: Socket>(visit: &Visit<'_, S>, dialer: &S::Dialer, patience: Nanos) -> Result<S, Failure> {
-    let refused = |_| {
-        visit.pause(dialer.now());
-        Failure::Connect
-    };
-    let mut held = Held(Some(visit.dial(dialer).map_err(|_| refused(()))?));
+    let mut held = Held(Some(visit.dial(dialer).map_err(|_| Failure::NoSocket)?));
     let socket = held.socket();
     let until = dialer.now().saturating_add(patience);
     socket.deadline(until);
@@ -222,7 +227,10 @@ async fn connect<S: Socket>(visit: &Visit<'_, S>, dialer: &S::Dialer, patience: 
                 visit.pause(dialer.now());
                 return Err(Failure::ConnectTimeout);
             }
-            Event::Failed | Event::End => return Err(refused(())),
+            Event::Failed | Event::End => {
+                visit.pause(dialer.now());
+                return Err(Failure::Connect);
+            }
             _ => {}
         }
     }

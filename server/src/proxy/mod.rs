@@ -5,9 +5,10 @@
 //!   ┌──────────────────────────────────────────────────────────────────────┐   ┌────────────────┐
 //!   │ client ── intake: head, verdict, content      replies, in order      │   │ upstream       │
 //!   │              │ denied, refused ─────────────▶ an answer of our own   │   │  slots, queue  │
-//!   │              │ allowed ─▶ exchange ─────────▶ ┐                      │   │  servers       │
-//!   │              │              │ slot or queue ──┼──────────────────────┼──▶│  idle          │
-//!   │              │ content ───▶ │ head, content ──┼──────────────────────┼──▶│   connections  │
+//!   │              │ allowed ─▶ exchange ─────────▶ ┐                      │   │  servers       │  every core's
+//!   │              │              │ permitted? ─────┼──────────────────────┼──▶│   a breaker ───┼─▶ breakers, one
+//!   │              │              │ slot or queue ──┼──────────────────────┼──▶│   connections  │  for each server
+//!   │              │ content ───▶ │ head, content ──┼──────────────────────┼──▶│   at rest      │
 //!   │              │              │ answer ◀────────┼──────────────────────┼───│                │
 //!   │ client ◀── one send ◀────── └────────────────▶ ┘ the oldest first     │   └────────────────┘
 //!   └──────────────────────────────────────────────────────────────────────┘
@@ -26,8 +27,10 @@
 //! 4. **Bounded.** Per exchange and direction: `BUFFER` (`BUFFER_BEHIND` for an answer that waits its turn) and what one receive brings; per connection: `MOST_REPLIES` exchanges; per core:
 //!    `max-in-flight` of them upstream, `queue.max` waiting.
 //! 5. **A connection is used again only if nothing is left on it**: the answer was complete, the request too, and nothing came after.
-//! 6. **Nobody is asked twice**, unless nothing was sent, or the request is idempotent, has no content, and nothing was received.
+//! 6. **Nobody waits for a sick service.** When no breaker permits a call, a request is answered at once, and so is one that waits already.
+//! 7. **Nobody is asked twice**, unless nothing was sent, or the request is idempotent, has no content, and nothing was received.
 
+mod breaker;
 mod client;
 mod desk;
 mod exchange;
@@ -42,11 +45,15 @@ mod talk;
 mod upstream;
 
 use std::rc::Rc;
+use std::sync::Arc;
+
+use tollgate_limiter::Nanos;
 
 pub(crate) use client::serve;
-pub use settings::{ProxySettings, Queue, UpstreamTimeouts};
+pub use settings::{ProxyServer, ProxySettings, Queue, UpstreamTimeouts};
 
 use crate::connection::Site;
+use crate::drain::Control;
 use crate::socket::Socket;
 use upstream::Upstream;
 
@@ -60,8 +67,9 @@ pub(crate) struct Gate<S> {
 pub(crate) struct Upstreams<S>(Vec<Rc<Upstream<S>>>);
 
 impl<S: Socket> Upstreams<S> {
-    pub fn new(settings: &[ProxySettings]) -> Upstreams<S> {
-        Upstreams(settings.iter().map(|settings| Rc::new(Upstream::new(settings))).collect())
+    pub fn new(settings: &[ProxySettings], control: &Arc<Control>) -> Upstreams<S> {
+        let upstream = |settings| Rc::new(Upstream::new(settings, Arc::clone(control)));
+        Upstreams(settings.iter().map(upstream).collect())
     }
 
     /// A gate in front of one of them.
@@ -69,9 +77,13 @@ impl<S: Socket> Upstreams<S> {
         Gate { site, upstream: Rc::clone(&self.0[index]) }
     }
 
-    /// Closes upstream connections that have been idle for too long, or that the upstream has closed.
-    pub fn sweep(&self) {
-        self.0.iter().for_each(|upstream| upstream.sweep());
+    /// Closes upstream connections that have been idle for too long, or that the upstream has closed; heeds what other cores have seen of
+    /// its servers.
+    pub fn sweep(&self, now: Nanos) {
+        for upstream in &self.0 {
+            upstream.sweep();
+            upstream.look_at_breakers(now);
+        }
     }
 }
 

@@ -1,13 +1,16 @@
 //! What the operator says about an upstream.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_limiter::breaker::CircuitBreaker;
+
 /// An upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct ProxySettings {
     /// Its servers; at least one.
-    pub servers: Vec<SocketAddr>,
+    pub servers: Vec<ProxyServer>,
     /// The Host of requests that have none (HTTP/1.0).
     pub host: String,
     /// Requests that one core has under way there at a time.
@@ -16,6 +19,15 @@ pub struct ProxySettings {
     pub queue: Queue,
     /// How long each thing may take.
     pub timeouts: UpstreamTimeouts,
+}
+
+/// One server, and what says whether it may be called.
+#[derive(Clone, Debug)]
+pub struct ProxyServer {
+    /// Where it is.
+    pub address: SocketAddr,
+    /// One for all cores.
+    pub breaker: Arc<CircuitBreaker>,
 }
 
 /// The requests of one core that wait for others to be answered.

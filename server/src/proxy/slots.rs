@@ -12,7 +12,7 @@ use futures_lite::future;
 
 /// The slots of one upstream.
 pub(super) struct Slots {
-    most: usize,
+    most: Cell<usize>,
     taken: Cell<usize>,
     queue: RefCell<VecDeque<Rc<Waiter>>>,
     most_waiting: usize,
@@ -23,6 +23,8 @@ pub(super) struct Slots {
 pub(super) enum Shed {
     QueueFull,
     QueueTimeout,
+    /// It waited for a service that is not to be called any more.
+    Flushed,
 }
 
 /// A slot, until it is dropped.
@@ -34,12 +36,14 @@ pub(super) struct Slot<'s>(&'s Slots);
 struct Waiter {
     /// The slot is its own.
     granted: Cell<bool>,
+    /// It waits in vain.
+    flushed: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Slots {
     pub fn new(most: usize, most_waiting: usize) -> Slots {
-        Slots { most, taken: Cell::new(0), queue: RefCell::default(), most_waiting }
+        Slots { most: Cell::new(most), taken: Cell::new(0), queue: RefCell::default(), most_waiting }
     }
 
     /// Slots in use.
@@ -49,15 +53,12 @@ impl Slots {
 
     /// A slot, at once or when one is free, unless it is `too_late` then.
     pub async fn take(&self, too_late: impl Future<Output = ()>) -> Result<Slot<'_>, Shed> {
-        if self.taken.get() < self.most {
+        if self.has_room() {
             self.taken.set(self.taken.get() + 1);
             return Ok(Slot(self));
         }
         let place = self.queue_up()?;
-        let in_time = async {
-            place.granted().await;
-            Ok(())
-        };
+        let in_time = place.granted();
         let too_late = async {
             too_late.await;
             Err(Shed::QueueTimeout)
@@ -76,24 +77,52 @@ impl Slots {
         Ok(Place { slots: self, waiter })
     }
 
+    /// So many slots there are from now on. Who waits comes in where there are more now; where there are fewer, those who have one keep it.
+    pub fn set_most(&self, most: usize) {
+        self.most.set(most);
+        self.let_in();
+    }
+
+    /// Tells all who wait that they wait in vain.
+    pub fn flush(&self) {
+        for waiter in self.queue.take() {
+            waiter.flushed.set(true);
+            waiter.wake();
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.taken.get() < self.most.get()
+    }
+
     /// Hands a slot on, or has one more.
     fn release(&self) {
-        let next = self.queue.borrow_mut().pop_front();
-        match next {
-            Some(waiter) => {
-                waiter.granted.set(true);
-                if let Some(waker) = waiter.waker.borrow_mut().take() {
-                    waker.wake();
-                }
-            }
-            None => self.taken.set(self.taken.get() - 1),
+        self.taken.set(self.taken.get() - 1);
+        self.let_in();
+    }
+
+    fn let_in(&self) {
+        while self.has_room()
+            && let Some(waiter) = self.queue.borrow_mut().pop_front()
+        {
+            self.taken.set(self.taken.get() + 1);
+            waiter.granted.set(true);
+            waiter.wake();
+        }
+    }
+}
+
+impl Waiter {
+    fn wake(&self) {
+        if let Some(waker) = self.waker.borrow_mut().take() {
+            waker.wake();
         }
     }
 }
 
 impl std::fmt::Debug for Slots {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {} taken, {} waiting", self.taken.get(), self.most, self.queue.borrow().len())
+        write!(f, "{} of {} taken, {} waiting", self.taken.get(), self.most.get(), self.queue.borrow().len())
     }
 }
 
@@ -110,15 +139,18 @@ struct Place<'s> {
 }
 
 impl<'s> Place<'s> {
-    async fn granted(&self) {
+    async fn granted(&self) -> Result<(), Shed> {
         poll_fn(|cx| {
             if self.waiter.granted.get() {
-                return Poll::Ready(());
+                return Poll::Ready(Ok(()));
+            }
+            if self.waiter.flushed.get() {
+                return Poll::Ready(Err(Shed::Flushed));
             }
             *self.waiter.waker.borrow_mut() = Some(cx.waker().clone());
             Poll::Pending
         })
-        .await;
+        .await
     }
 
     fn into_slot(self) -> Slot<'s> {
@@ -164,6 +196,34 @@ mod tests {
         drop(first.into_slot());
         assert!(is_granted(&second));
         drop(second.into_slot());
+        assert_eq!(slots.taken(), 0);
+    }
+
+    #[test]
+    fn who_is_flushed_waits_no_longer_and_takes_no_slot_along() {
+        let slots = Slots::new(1, 2);
+        let slot = at_once(&slots);
+        let waits = std::pin::pin!(slots.take(future::pending()));
+        let mut waits = waits;
+        let mut poll = || waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).map(|slot| slot.map(drop));
+        assert!(poll().is_pending());
+        slots.flush();
+        assert_eq!(poll(), Poll::Ready(Err(Shed::Flushed)));
+        drop(slot);
+        assert_eq!(slots.taken(), 0);
+    }
+
+    #[test]
+    fn more_slots_let_in_who_waits_and_fewer_take_none_away() {
+        let slots = Slots::new(2, 2);
+        let (one, two) = (at_once(&slots), at_once(&slots));
+        let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
+        slots.set_most(1);
+        drop(one);
+        assert!(!is_granted(&first) && slots.taken() == 1, "one more would be too many");
+        slots.set_most(3);
+        assert!(is_granted(&first) && is_granted(&second) && slots.taken() == 3);
+        drop((two, first, second));
         assert_eq!(slots.taken(), 0);
     }
 

@@ -8,6 +8,7 @@ use tollgate_limiter::Nanos;
 
 use super::exchange::{Exchange, Job, Line, State};
 use super::failure::Failure;
+use super::upstream::Visit;
 use super::{BUFFER, BUFFER_BEHIND, Gate};
 use crate::http::upstream::{AnswerReader, Progress, Terms};
 use crate::socket::{Event, Socket};
@@ -16,6 +17,7 @@ use crate::socket::{Event, Socket};
 pub(super) async fn talk<S: Socket>(
     socket: &mut S,
     gate: &Gate<S>,
+    visit: &Visit<'_, S>,
     job: &Job,
     exchange: &Exchange,
     line: &Line,
@@ -25,6 +27,7 @@ pub(super) async fn talk<S: Socket>(
     let mut talk = Talk {
         socket,
         gate,
+        visit,
         job,
         exchange,
         line,
@@ -35,6 +38,7 @@ pub(super) async fn talk<S: Socket>(
         blocked: false,
         held: false,
     };
+    visit.is_connected(talk.socket.now());
     talk.send_head();
     loop {
         talk.send_content();
@@ -59,9 +63,10 @@ pub(super) async fn talk<S: Socket>(
     }
 }
 
-struct Talk<'t, S: Socket> {
+struct Talk<'t, 'u, S: Socket> {
     socket: &'t mut S,
     gate: &'t Gate<S>,
+    visit: &'t Visit<'u, S>,
     job: &'t Job,
     exchange: &'t Exchange,
     line: &'t Line,
@@ -90,7 +95,7 @@ enum Owed {
     Answer,
 }
 
-impl<S: Socket> Talk<'_, S> {
+impl<S: Socket> Talk<'_, '_, S> {
     fn send_head(&mut self) {
         let mut output = self.socket.output();
         output.extend_from_slice(&self.job.head);
@@ -164,6 +169,9 @@ impl<S: Socket> Talk<'_, S> {
             }
         }
         self.note_progress();
+        if let Some(status) = self.reader.status() {
+            self.visit.is_answered(status, self.socket.now());
+        }
         self.note_what_is_owed(true);
         outcome.map_err(|malformed| {
             self.cut();
@@ -203,6 +211,9 @@ impl<S: Socket> Talk<'_, S> {
             return;
         }
         self.owed = owed;
+        if owed == Owed::Head {
+            self.visit.is_asked(self.socket.now());
+        }
         let timeouts = self.gate.upstream.timeouts;
         let span = match owed {
             Owed::Client => timeouts.total,
@@ -221,7 +232,7 @@ impl<S: Socket> Talk<'_, S> {
     fn too_late(&self) -> Failure {
         self.cut();
         match self.owed {
-            _ if self.socket.now() >= self.until => Failure::Total,
+            owed if self.socket.now() >= self.until => Failure::Total { on_client: owed == Owed::Client },
             Owed::Head => Failure::HeadTimeout,
             Owed::Client | Owed::Room | Owed::Answer => Failure::Idle,
         }

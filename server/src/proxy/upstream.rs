@@ -3,12 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use tollgate_limiter::Nanos;
+use tollgate_limiter::breaker::CircuitBreaker;
 
-use super::settings::ProxySettings;
+use super::breaker::Call;
+use super::failure::Failure;
+use super::settings::{ProxyServer, ProxySettings};
 use super::slots::Slots;
+use crate::drain::Control;
 use crate::socket::{Dial, Event, Socket};
 
 /// An upstream.
@@ -16,6 +21,10 @@ pub(super) struct Upstream<S> {
     pub host: String,
     pub slots: Slots,
     pub timeouts: Timeouts,
+    /// Slots, when all servers take their full share.
+    pub max_in_flight: usize,
+    /// The way to the other cores.
+    pub control: Arc<Control>,
     servers: Vec<Server<S>>,
     /// Where to begin looking, so that equals take turns.
     turn: Cell<usize>,
@@ -35,8 +44,10 @@ pub(super) struct Timeouts {
 
 /// One server.
 pub(super) struct Server<S> {
-    address: SocketAddr,
-    in_flight: Cell<usize>,
+    pub address: SocketAddr,
+    /// All cores share it.
+    pub breaker: Arc<CircuitBreaker>,
+    pub in_flight: Cell<usize>,
     /// It refused a connection: passed over until then, if there are others.
     paused_until: Cell<Nanos>,
     /// Connections at rest; the one used last is taken first, so that the others can go.
@@ -44,15 +55,22 @@ pub(super) struct Server<S> {
 }
 
 /// A request at a server, until it is dropped.
-pub(super) struct Visit<'u, S>(&'u Server<S>);
+pub(super) struct Visit<'u, S> {
+    pub upstream: &'u Upstream<S>,
+    pub server: &'u Server<S>,
+    pub call: Call<'u>,
+    /// The request has been sent before.
+    again: bool,
+}
 
 /// A second try, until it is dropped.
 pub(super) struct Retry<'u>(&'u Cell<usize>);
 
 impl<S: Socket> Upstream<S> {
-    pub fn new(settings: &ProxySettings) -> Upstream<S> {
-        let server = |&address| Server {
-            address,
+    pub fn new(settings: &ProxySettings, control: Arc<Control>) -> Upstream<S> {
+        let server = |ProxyServer { address, breaker }: &ProxyServer| Server {
+            address: *address,
+            breaker: Arc::clone(breaker),
             in_flight: Cell::new(0),
             paused_until: Cell::new(Nanos::ZERO),
             idle: RefCell::default(),
@@ -68,23 +86,44 @@ impl<S: Socket> Upstream<S> {
                 idle: timeouts.idle.into(),
                 total: timeouts.total.into(),
             },
+            max_in_flight: settings.max_in_flight,
+            control,
             servers: settings.servers.iter().map(server).collect(),
             turn: Cell::new(0),
             retries: Cell::new(0),
         }
     }
 
-    /// The server with the fewest requests in flight among those that are not paused; among all of them, if all are.
-    pub fn visit(&self, now: Nanos) -> Visit<'_, S> {
+    /// The servers.
+    pub fn servers(&self) -> &[Server<S>] {
+        &self.servers
+    }
+
+    /// Calls the server with the fewest requests in flight among those whose breakers permit it. Those that have their share, or are paused, come
+    /// after the others; and so does the one that was `tried` already.
+    pub fn visit(&self, now: Nanos, tried: Option<SocketAddr>) -> Result<Visit<'_, S>, Failure> {
         let count = self.servers.len();
         let turn = self.turn.get();
         self.turn.set((turn + 1) % count);
-        let by_turn = (0..count).map(|step| &self.servers[(turn + step) % count]);
-        let server = by_turn
-            .min_by_key(|server| (server.paused_until.get() > now, server.in_flight.get()))
-            .expect("an upstream has a server");
-        server.in_flight.set(server.in_flight.get() + 1);
-        Visit(server)
+        // Another core may take a permit between a look and a question.
+        for _ in 0..count {
+            let by_turn = (0..count).map(|step| &self.servers[(turn + step) % count]);
+            let best = by_turn.filter(|server| server.permits(now)).min_by_key(|server| {
+                let full = server.is_full(self.max_in_flight, now);
+                (full, server.paused_until.get() > now, tried == Some(server.address), server.in_flight.get())
+            });
+            let Some(server) = best else { break };
+            match server.breaker.try_acquire(now) {
+                Ok(permit) => {
+                    self.tell(server, permit.transition(), now);
+                    server.in_flight.set(server.in_flight.get() + 1);
+                    let (call, again) = (Call::new(permit), tried.is_some());
+                    return Ok(Visit { upstream: self, server, call, again });
+                }
+                Err(rejected) => self.tell(server, rejected.transition, now),
+            }
+        }
+        Err(self.unavailable(now))
     }
 
     /// Leave to try once more, within a budget: when everything fails, trying everything twice would only double the load.
@@ -104,9 +143,13 @@ impl<S: Socket> Upstream<S> {
 }
 
 impl<S: Socket> Visit<'_, S> {
-    /// A connection at rest that is still good, as far as one can know.
+    /// A connection at rest that is still good, as far as one can know. None for a second try: the last one may have been closed in the very
+    /// moment of sending, and so may all of them.
     pub fn idle(&self) -> Option<S> {
-        let mut idle = self.0.idle.borrow_mut();
+        if self.again {
+            return None;
+        }
+        let mut idle = self.server.idle.borrow_mut();
         while let Some(mut socket) = idle.pop() {
             if is_quiet(&mut socket) {
                 return Some(socket);
@@ -117,7 +160,7 @@ impl<S: Socket> Visit<'_, S> {
 
     /// A new connection.
     pub fn dial(&self, dialer: &impl Dial<Socket = S>) -> std::io::Result<S> {
-        dialer.dial(self.0.address)
+        dialer.dial(self.server.address)
     }
 
     /// Puts a connection to rest, for at most `span`.
@@ -125,13 +168,13 @@ impl<S: Socket> Visit<'_, S> {
         let until = socket.now().saturating_add(span);
         socket.deadline(until);
         if is_quiet(&mut socket) {
-            self.0.idle.borrow_mut().push(socket);
+            self.server.idle.borrow_mut().push(socket);
         }
     }
 
     /// It refused: others first, for a moment.
     pub fn pause(&self, now: Nanos) {
-        self.0.paused_until.set(now.saturating_add(PAUSE));
+        self.server.paused_until.set(now.saturating_add(PAUSE));
     }
 }
 
@@ -150,7 +193,7 @@ fn is_quiet<S: Socket>(socket: &mut S) -> bool {
 
 impl<S> Drop for Visit<'_, S> {
     fn drop(&mut self) {
-        self.0.in_flight.set(self.0.in_flight.get() - 1);
+        self.server.in_flight.set(self.server.in_flight.get() - 1);
     }
 }
 

@@ -47,7 +47,7 @@ use crate::wheel::Tick;
 use driver::Driver;
 
 /// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection, knowing to which listener it came; `on_ready` is called when
-/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
+/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second and when the bell has rung.
 pub(crate) async fn drive(
     settings: EngineSettings,
     spawn: impl Fn(RingSocket, usize),
@@ -62,7 +62,8 @@ pub(crate) async fn drive(
     loop {
         let worked = driver.borrow_mut().turn(WAIT)?;
         let tick = Tick::at(driver.borrow().now());
-        if tick != ticked {
+        let rung = driver.borrow().rung;
+        if tick != ticked || rung {
             ticked = tick;
             // Not borrowed meanwhile: the upstream's connections are looked after then.
             let seconds = driver.borrow().clock().unix_seconds();

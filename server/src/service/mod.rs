@@ -224,6 +224,14 @@ impl Service {
         });
     }
 
+    /// Counts a request that was let through, and then turned away because no breaker permits to call the upstream.
+    pub(crate) fn count_unavailable(&self) {
+        self.count(|tally| {
+            tally.allowed -= 1;
+            tally.unavailable += 1;
+        });
+    }
+
     /// What renders answers.
     pub(crate) fn answers(&self) -> &Answers {
         &self.answers

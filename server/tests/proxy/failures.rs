@@ -1,6 +1,6 @@
 //! Upstreams that refuse, die, stall or lie.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::thread;
 use std::time::Duration;
 
@@ -225,14 +225,19 @@ fn bytes_after_an_answer_are_nobodys() {
     });
 }
 
-#[test]
-fn connecting_takes_no_longer_than_it_may() {
-    // A listener whose queue is full lets nobody in.
+/// A listener whose queue is full lets nobody in; good as long as what is given lives.
+pub fn black_hole() -> (SocketAddr, (socket2::Socket, Peer)) {
     let full = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).expect("a socket");
-    full.bind(&std::net::SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
+    full.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).expect("a port");
     full.listen(0).expect("a listener");
     let address = full.local_addr().expect("an address").as_socket().expect("IP");
-    let _filler = Peer::connect(address);
+    let filler = Peer::connect(address);
+    (address, (full, filler))
+}
+
+#[test]
+fn connecting_takes_no_longer_than_it_may() {
+    let (address, _full) = black_hole();
     on_both_engines(|engine| {
         let server = gate_with(engine, address, "timeouts = { connect = \"200ms\" }");
         let mut peer = server.connect();

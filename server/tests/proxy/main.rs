@@ -6,6 +6,9 @@
 //! | `framing` | content in every framing, both ways, and answers without any |
 //! | `smuggling` | requests and answers whose end is a matter of opinion |
 //! | `failures` | upstreams that refuse, die, stall or lie |
+//! | `breaker` | servers that are sick: called no more, and nobody waits for them |
+//! | `outcomes` | what says that a server is sick, and what doesn't |
+//! | `recovery` | servers that are back: how that is found out, and how they get their load |
 //! | `clients` | clients that leave, and clients that stop |
 //! | `pipelining` | many requests of one connection at once |
 //! | `pressure` | caps, queues, slow readers, and memory |
@@ -17,6 +20,7 @@
 #[path = "../wire/support/mod.rs"]
 mod support;
 
+mod breaker;
 mod clients;
 mod failures;
 mod forwarding;
@@ -24,8 +28,10 @@ mod framing;
 mod got;
 mod listeners;
 mod nginx;
+mod outcomes;
 mod pipelining;
 mod pressure;
+mod recovery;
 mod servers;
 mod smuggling;
 mod upstream;

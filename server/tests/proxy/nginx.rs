@@ -11,14 +11,14 @@ use crate::support::clock::wait_until;
 use crate::support::server::on_both_engines;
 
 /// nginx in the foreground, with a directory of its own.
-struct Nginx {
+pub struct Nginx {
     child: Child,
     dir: PathBuf,
-    address: SocketAddr,
+    pub address: SocketAddr,
 }
 
 impl Nginx {
-    fn start(name: &str) -> Nginx {
+    pub fn start(name: &str) -> Nginx {
         let dir = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("nginx-{name}-{}", std::process::id()));
         fs::create_dir_all(dir.join("www")).expect("a directory");
         let address = TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");
@@ -35,12 +35,28 @@ impl Nginx {
              location /gone {{ return 204; }}\nlocation /old {{ gzip on; gzip_proxied any; gzip_types *; gzip_min_length 1; try_files /page =404; }}\n}}\n}}\n"
         );
         fs::write(dir.join("nginx.conf"), config).expect("a file");
-        let mut command = Command::new("nginx");
-        command.arg("-c").arg(dir.join("nginx.conf")).arg("-p").arg(&dir).stdin(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().expect("nginx is installed");
-        wait_until("nginx listens", || TcpStream::connect(address).is_ok());
+        let child = run(&dir, address);
         Nginx { child, dir, address }
     }
+
+    /// As the kernel does when memory runs out.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("nginx runs");
+        self.child.wait().expect("our child");
+    }
+
+    /// After [`Nginx::kill`], at the same address.
+    pub fn start_again(&mut self) {
+        self.child = run(&self.dir, self.address);
+    }
+}
+
+fn run(dir: &Path, address: SocketAddr) -> Child {
+    let mut command = Command::new("nginx");
+    command.arg("-c").arg(dir.join("nginx.conf")).arg("-p").arg(dir).stdin(Stdio::null()).stderr(Stdio::null());
+    let child = command.spawn().expect("nginx is installed");
+    wait_until("nginx listens", || TcpStream::connect(address).is_ok());
+    child
 }
 
 impl Drop for Nginx {

@@ -10,7 +10,7 @@ use crate::support::clock::wait_until;
 use crate::support::process::open_files;
 use crate::support::server::{Launch, on_both_engines};
 use crate::upstream::{Upstream, Visit};
-use crate::{gate, ok, request};
+use crate::{gate, gate_with, ok, request};
 
 fn named(name: &'static str) -> impl Fn(&mut Visit) + Send + Sync + 'static {
     move |visit| while visit.request().is_some() && visit.peer.try_send(ok(name)) {}
@@ -130,7 +130,7 @@ fn connections_and_descriptors_come_back_whatever_happened() {
                 }
             }
         });
-        let server = gate(engine, upstream.address);
+        let server = gate_with(engine, upstream.address, "breaker = { state = \"disabled\" }");
         ask(&mut server.connect(), &request("/0"));
         let mut before = 0;
         wait_until("the first descriptors are back", || {

@@ -3,7 +3,7 @@
 use crate::got::{ask, get, try_get};
 use crate::support::server::on_both_engines;
 use crate::upstream::Upstream;
-use crate::{gate, ok, request};
+use crate::{gate, gate_with, ok, request};
 
 /// Heads (and what follows) that two readers could take differently, after `POST /?clientId=7 HTTP/1.1` and Host.
 const AMBIGUOUS: &[&str] = &[
@@ -137,7 +137,7 @@ fn what_is_no_answer_is_502() {
                 visit.peer.try_send(&answers[number.expect("a number")]);
             }
         });
-        let server = gate(engine, upstream.address);
+        let server = gate_with(engine, upstream.address, "breaker = { state = \"disabled\" }");
         let mut peer = server.connect();
         for (number, answer) in all.iter().enumerate() {
             let mut got = ask(&mut peer, &request(&format!("/{number}")));

@@ -49,7 +49,7 @@ pub struct Plain<'a> {
     /// What the body is.
     pub kind: &'static str,
     /// Further field lines, each with its CRLF.
-    pub fields: &'static str,
+    pub fields: &'a str,
     /// What to say.
     pub body: &'a str,
 }

@@ -11,6 +11,7 @@ pub struct AnswerReader {
     /// The beginning of a head.
     kept: Vec<u8>,
     interim: u8,
+    status: Option<u16>,
 }
 
 /// What of a request matters for its answer.
@@ -64,7 +65,7 @@ pub enum Progress {
 impl AnswerReader {
     /// For the answer to a request of which `asked` is known.
     pub fn new(asked: Asked) -> AnswerReader {
-        AnswerReader { asked, stage: Stage::Head(HeadScan::default()), kept: Vec::new(), interim: 0 }
+        AnswerReader { asked, stage: Stage::Head(HeadScan::default()), kept: Vec::new(), interim: 0, status: None }
     }
 
     /// How far it has come.
@@ -74,6 +75,11 @@ impl AnswerReader {
             Stage::Content { ref relay, .. } => Progress::Begun { until_close: relay.is_endless() },
             Stage::Done { keeps, closes } => Progress::Done { keeps, closes },
         }
+    }
+
+    /// The status of the final head, once that is there.
+    pub fn status(&self) -> Option<u16> {
+        self.status
     }
 
     /// Bytes of a head that is not complete.
@@ -123,11 +129,14 @@ impl AnswerReader {
             let rest = &input[consumed..];
             match &mut self.stage {
                 Stage::Head(scan) => {
-                    let asked = self.asked;
+                    let (asked, status) = (self.asked, &mut self.status);
                     let read = AnswerHead::receive(scan, rest, asked.head_only, |head| {
                         let terms = if head.status >= 200 { terms.take() } else { None };
                         match terms {
-                            Some(terms) => Some(render(head, asked, &terms(), out)),
+                            Some(terms) => {
+                                *status = Some(head.status);
+                                Some(render(head, asked, &terms(), out))
+                            }
                             None => {
                                 interim(head, asked, out);
                                 None
