@@ -22,10 +22,15 @@ mod support;
 
 mod breaker;
 mod clients;
+mod crowd;
+mod dice;
 mod failures;
 mod forwarding;
 mod framing;
 mod got;
+mod large;
+mod ledger;
+mod liars;
 mod listeners;
 mod nginx;
 mod outcomes;
@@ -34,6 +39,7 @@ mod pressure;
 mod recovery;
 mod servers;
 mod smuggling;
+mod soak;
 mod upstream;
 
 use std::net::SocketAddr;

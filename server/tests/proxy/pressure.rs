@@ -3,6 +3,7 @@
 use std::thread;
 use std::time::Duration;
 
+use crate::dice::stream;
 use crate::got::{ask, get};
 use crate::support::clock::{Stopwatch, wait_until};
 use crate::support::process::resident_bytes;
@@ -73,62 +74,10 @@ fn who_waits_too_long_is_shed_and_the_place_is_free_again() {
     });
 }
 
-/// Eight bytes, again and again, in which every block says where it is.
-fn block(number: usize) -> Vec<u8> {
-    (0..BLOCK / 8).flat_map(|at| ((number * BLOCK / 8 + at) as u64).to_be_bytes()).collect()
-}
-
 const BLOCK: usize = 64 << 10;
-/// 100 MB.
-const BLOCKS: usize = 1600;
 
 fn grown(server: &Server, before: u64) -> u64 {
     resident_bytes(server.pid()).saturating_sub(before)
-}
-
-#[test]
-fn a_hundred_megabytes_pass_either_way_and_none_of_them_stay() {
-    on_both_engines(|engine| {
-        let upstream = Upstream::start(|visit| {
-            while let Some(head) = visit.head() {
-                if head.starts_with("POST") {
-                    for number in 0..BLOCKS {
-                        assert!(visit.bytes(BLOCK).expect("content") == block(number), "block {number}");
-                    }
-                    visit.peer.send(ok("thanks"));
-                } else {
-                    visit.peer.send(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", BLOCK * BLOCKS));
-                    for number in 0..BLOCKS {
-                        visit.peer.send(block(number));
-                    }
-                }
-            }
-        });
-        let server = gate_with(engine, upstream.address, "[http]\nbody-bytes = \"1024MiB\"");
-        let mut peer = server.connect();
-        let before = resident_bytes(server.pid());
-        let mut most = 0;
-        peer.send(request("/"));
-        while crate::upstream::find(peer.received(), b"\r\n\r\n").is_none() {
-            peer.receive().expect("an answer");
-        }
-        let head_length = crate::upstream::find(peer.received(), b"\r\n\r\n").expect("the head") + 4;
-        peer.take(head_length);
-        for number in 0..BLOCKS {
-            while peer.received().len() < BLOCK {
-                peer.receive().expect("content");
-            }
-            assert!(peer.take(BLOCK) == block(number), "block {number}");
-            most = most.max(grown(&server, before));
-        }
-        peer.send(format!("POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: {}\r\n\r\n", BLOCK * BLOCKS));
-        for number in 0..BLOCKS {
-            peer.send(block(number));
-            most = most.max(grown(&server, before));
-        }
-        assert_eq!(get(&mut peer).text(), "thanks");
-        assert!(most < 4 << 20, "the gate grew by {most} bytes");
-    });
 }
 
 #[test]
@@ -138,7 +87,7 @@ fn a_client_that_does_not_read_stops_the_upstream_and_hurts_nobody_else() {
             while let Some(request) = visit.request() {
                 if request.line().contains("/endless") {
                     visit.peer.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-                    let chunk = [b"10000\r\n", &block(0)[..], b"\r\n"].concat();
+                    let chunk = [b"10000\r\n", stream(0, BLOCK), b"\r\n"].concat();
                     visit.peer.stuff(&chunk, Duration::from_millis(300));
                     visit.say("stopped");
                     visit.ending();
@@ -168,7 +117,7 @@ fn a_client_that_never_reads_is_closed_and_its_upstream_connection_with_it() {
         let upstream = Upstream::start(|visit| {
             visit.request();
             visit.peer.send("HTTP/1.1 200 OK\r\n\r\n");
-            visit.peer.stuff_until_closed(&block(0));
+            visit.peer.stuff_until_closed(stream(0, BLOCK));
             visit.say("cancelled");
         });
         let server = gate_with(engine, upstream.address, "[timeouts]\nwrite = \"300ms\"");
@@ -192,7 +141,7 @@ fn an_upstream_that_does_not_read_stops_the_client_and_costs_no_memory() {
         let mut peer = server.connect();
         peer.send("POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
         upstream.seen();
-        let sent = peer.stuff(&block(0), Duration::from_millis(300));
+        let sent = peer.stuff(stream(0, BLOCK), Duration::from_millis(300));
         assert!(sent > BLOCK, "{sent}");
         let grown = grown(&server, before);
         assert!(grown < 2 << 20, "the gate keeps {grown} bytes for an upstream that doesn't read");

@@ -6,7 +6,7 @@ use crate::upstream::Upstream;
 use crate::{gate, gate_with, ok, request};
 
 /// Heads (and what follows) that two readers could take differently, after `POST /?clientId=7 HTTP/1.1` and Host.
-const AMBIGUOUS: &[&str] = &[
+pub const AMBIGUOUS: &[&str] = &[
     "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /evil?clientId=7 HTTP/1.1\r\nHost: h\r\n\r\n",
     "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n",
     "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello!",
@@ -43,7 +43,7 @@ fn a_request_whose_end_is_ambiguous_is_rejected_before_the_upstream_hears_of_it(
 }
 
 /// Content that is malformed after a flawless head. The upstream may have seen its beginning, and must never see its end.
-const SPOILT: &[&str] = &[
+pub const SPOILT: &[&str] = &[
     "5\r\nhello\r\n\r\n0\r\n\r\n",
     "5\r\nhelloX0\r\n\r\n",
     "5 \r\nhello\r\n0\r\n\r\n",

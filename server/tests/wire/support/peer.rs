@@ -178,7 +178,8 @@ impl Peer {
 
     /// Takes `length` bytes of it.
     pub fn take(&mut self, length: usize) -> Vec<u8> {
-        self.received.drain(..length).collect()
+        let rest = self.received.split_off(length);
+        std::mem::replace(&mut self.received, rest)
     }
 
     /// Waits for more.
