@@ -45,6 +45,7 @@ async fn attend<S: Socket + 'static>(mut socket: S, gate: Rc<Gate<S>>) {
         desk,
         gate,
         owed: Owed::Nothing,
+        heads: 0,
         ended: false,
         blocked: false,
         held: false,
@@ -59,6 +60,8 @@ struct Client<S: Socket> {
     gate: Rc<Gate<S>>,
     /// What the deadline is for.
     owed: Owed,
+    /// Complete heads when that was set.
+    heads: u64,
     /// The client will send nothing more.
     ended: bool,
     /// The client isn't taking its answers.
@@ -216,7 +219,7 @@ impl<S: Socket + 'static> Client<S> {
         None
     }
 
-    /// Sets the deadline for what the client owes now. A deadline that runs is left alone.
+    /// Sets the deadline for what the client owes now. A deadline that runs is left alone, unless it was for another request.
     fn note_what_is_owed(&mut self) {
         let idle = self.desk.replies.is_empty();
         let owed = match self.desk.owes() {
@@ -227,10 +230,12 @@ impl<S: Socket + 'static> Client<S> {
             Owes::NextRequest if idle => Owed::NextRequest,
             Owes::NextRequest | Owes::Nothing => Owed::Nothing,
         };
-        if owed == self.owed {
+        let heads = self.desk.heads();
+        // To take more requests in is not to have taken their answers.
+        if owed == self.owed && (heads == self.heads || owed == Owed::Room) {
             return;
         }
-        self.owed = owed;
+        (self.owed, self.heads) = (owed, heads);
         let site = &self.gate.site;
         let span = match owed {
             Owed::NextRequest => site.idle,

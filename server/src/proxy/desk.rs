@@ -75,6 +75,11 @@ impl<S: Socket + 'static> Desk<S> {
         if self.full { Owes::Nothing } else { self.intake.owes() }
     }
 
+    /// Complete heads so far.
+    pub fn heads(&self) -> u64 {
+        self.intake.heads()
+    }
+
     /// When an exchange wants to be polled, whatever happens; asked for anew in every poll.
     pub fn alarm(&self) -> Option<Nanos> {
         self.line.alarm.take()

@@ -24,6 +24,9 @@ pub(super) struct Intake {
     address: Option<IpAddr>,
     /// Bytes of a head have come, and not all of it; whether its method is HEAD.
     begun: Option<bool>,
+    /// Heads that were complete.
+    heads: u64,
+    /// Those of them that were forwarded.
     requests: u64,
 }
 
@@ -78,7 +81,7 @@ pub(super) enum Spoilt {
 impl Intake {
     pub fn new(address: Option<IpAddr>) -> Intake {
         let peer = address.map_or(Peer::Unknown, Peer::Address);
-        Intake { stage: Stage::Head(HeadScan::default()), peer, address, begun: None, requests: 0 }
+        Intake { stage: Stage::Head(HeadScan::default()), peer, address, begun: None, heads: 0, requests: 0 }
     }
 
     /// Takes the next step with `input`, and says how much of it is done with. `host` is for requests that name none.
@@ -96,6 +99,7 @@ impl Intake {
                 }
                 Progress::Request { request, consumed } => {
                     self.begun = None;
+                    self.heads += 1;
                     (consumed, self.on_request(&input[..consumed], &request, now, service, host))
                 }
             },
@@ -123,6 +127,11 @@ impl Intake {
             Stage::Content { .. } | Stage::Unwanted(_) => Owes::Content,
             Stage::Closed => Owes::Nothing,
         }
+    }
+
+    /// Complete heads so far: with each of them, what is owed is owed anew.
+    pub fn heads(&self) -> u64 {
+        self.heads
     }
 
     /// Nothing more is taken. Gives what the client had begun and will not complete.

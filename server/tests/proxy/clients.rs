@@ -1,12 +1,22 @@
 //! Clients that leave, and clients that stop.
 
+use std::thread;
 use std::time::Duration;
 
-use crate::got::get;
+use crate::dice::Dice;
+use crate::got::{ask, get};
+use crate::support::clock::{Stopwatch, wait_until};
 use crate::support::peer::Peer;
+use crate::support::process::open_files;
 use crate::support::server::{Server, on_both_engines};
-use crate::upstream::Upstream;
-use crate::{gate_with, request};
+use crate::upstream::{Upstream, Visit};
+use crate::{gate_with, ok, request};
+
+/// Settings with which nothing ends for taking too long: if it ends, it was ended.
+fn unhurried(slots: usize) -> String {
+    let queue = "queue = { max = 2000, timeout = \"60s\" }";
+    format!("max-in-flight = {slots}\n{queue}\ntimeouts = {{ response-head = \"60s\", idle = \"60s\" }}")
+}
 
 fn leaves_with(server: &Server, upstream: &Upstream, sent: &str) {
     let mut peer = server.connect();
@@ -29,7 +39,7 @@ fn a_client_that_leaves_takes_its_requests_along() {
                 visit.say("cancelled");
             }
         });
-        let server = gate_with(engine, upstream.address, "max-in-flight = 1\nqueue = { max = 10, timeout = \"20s\" }");
+        let server = gate_with(engine, upstream.address, &unhurried(1));
         leaves_with(&server, &upstream, &request("/silent"));
         leaves_with(&server, &upstream, &request("/begun"));
         leaves_with(&server, &upstream, "POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhalf");
@@ -48,6 +58,123 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut seen = [upstream.seen().head, upstream.seen().head];
         seen.sort();
         assert!(seen[0].starts_with("GET /last") && seen[1] == "cancelled", "whoever left is passed over: {seen:?}");
+    });
+}
+
+#[test]
+fn a_client_that_leaves_takes_all_its_pipelined_requests_along() {
+    let ways: [fn(Peer); 2] = [drop, Peer::reset];
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            if visit.request().is_some() {
+                visit.ending();
+                visit.say("cancelled");
+            }
+        });
+        let server = gate_with(engine, upstream.address, &unhurried(PIPELINED));
+        for leave in ways {
+            let mut peer = server.connect();
+            peer.send(request("/").repeat(PIPELINED));
+            for _ in 0..PIPELINED {
+                assert!(upstream.seen().line().starts_with("GET /?"));
+            }
+            leave(peer);
+            for _ in 0..PIPELINED {
+                assert_eq!(upstream.seen().head, "cancelled");
+            }
+        }
+    });
+}
+
+/// As many as may be under way.
+const PIPELINED: usize = 16;
+
+/// Answers as asked: not at all, half, slowly, at once.
+fn moody(visit: &mut Visit) {
+    while let Some(request) = visit.request() {
+        let mood = request.line().as_bytes().iter().skip_while(|byte| **byte != b'/').nth(1);
+        match mood {
+            Some(b'h') => break,
+            Some(b'b') => {
+                visit.peer.try_send("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf");
+                break;
+            }
+            Some(b's') => thread::park_timeout(Duration::from_millis(2)),
+            _ => {}
+        }
+        visit.peer.try_send(ok("whole"));
+    }
+    visit.ending();
+}
+
+#[test]
+fn whoever_leaves_at_whatever_moment_leaves_no_slot_and_no_descriptor_behind() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(moody);
+        let server = gate_with(engine, upstream.address, &unhurried(4));
+        let before = open_files(server.pid());
+        let mut dice = Dice::new(4);
+        let mut staying = Vec::new();
+        for _ in 0..LEAVING {
+            let text: String = (0..=dice.below(3))
+                .map(|_| {
+                    let path = dice.pick(&["/hold", "/begun", "/slow", "/quick"]);
+                    let posts = format!("POST {path}?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello");
+                    if dice.one_in(2) { posts } else { request(path) }
+                })
+                .collect();
+            let mut peer = server.connect();
+            // Whole, or cut anywhere.
+            let length = if dice.one_in(2) { text.len() } else { dice.below(text.len()) };
+            peer.send(&text[..length]);
+            if dice.one_in(2) {
+                let _ = peer.poll();
+            }
+            // A few at a time are there, so that some wait for a slot, and get one, while others leave.
+            staying.push(peer);
+            if staying.len() > 8 {
+                let peer = staying.swap_remove(dice.below(8));
+                if dice.one_in(2) { drop(peer) } else { peer.reset() }
+            }
+        }
+        drop(staying);
+        let mut holders = server.connect_many(5);
+        for holder in &mut holders {
+            holder.send(request("/held"));
+        }
+        let held = |upstream: &Upstream| upstream.unseen().iter().filter(|seen| seen.line().contains("/held")).count();
+        let mut all = 0;
+        wait_until("every slot is free, and then in use", || {
+            all += held(&upstream);
+            all == 4
+        });
+        holders[4].sees_nothing_for(Duration::from_millis(20));
+        assert_eq!(held(&upstream), 0, "and not one more");
+        drop(holders);
+        // One connection at rest for each slot may stay.
+        wait_until("the descriptors are back", || open_files(server.pid()) <= before + 4);
+    });
+}
+
+const LEAVING: usize = 600;
+
+#[test]
+fn deadlines_begin_anew_with_every_request_however_requests_are_cut() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::answering(ok("in time"));
+        let server = gate_with(engine, upstream.address, "[timeouts]\nhead = \"2s\"\nidle = \"2s\"");
+        // One that always has half a head there, and one that only ever gets answers of the gate's own.
+        let (mut halves, mut denied) = (server.connect(), server.connect());
+        let request = request("/");
+        let (front, back) = request.split_at(30);
+        halves.send(front);
+        let watch = Stopwatch::start();
+        while watch.elapsed() < Duration::from_millis(2500) {
+            halves.send(format!("{back}{front}"));
+            assert_eq!(get(&mut halves).text(), "in time");
+            assert_eq!(ask(&mut denied, "GET /?nobody HTTP/1.1\r\nHost: h\r\n\r\n").status, 400);
+            thread::park_timeout(Duration::from_millis(10));
+        }
     });
 }
 
