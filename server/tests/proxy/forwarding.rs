@@ -30,6 +30,26 @@ fn an_allowed_request_is_answered_by_the_upstream_and_a_denied_one_never_reaches
 }
 
 #[test]
+fn who_is_banned_is_kept_from_the_upstream_and_others_are_not() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::answering(ok(""));
+        let config = format!(
+            "limit = \"1/1s,fixed-window\"\n[bans]\nstrikes = 3\nwithin = \"1h\"\ndurations = [\"1h\"]\n[upstream.app]\nservers = [\"{}\"]\n",
+            upstream.address
+        );
+        let server = Launch::new(engine).config(&config).start();
+        let mut peer = server.connect();
+        peer.send(request("/").repeat(6));
+        let waits: Vec<Option<String>> =
+            (0..6).map(|_| get(&mut peer)).map(|got| got.field("Retry-After").map(str::to_owned)).collect();
+        let banned = waits.iter().flatten().filter(|wait| *wait == "3600").count();
+        assert!(waits[0].is_none() && banned == 3, "two strikes, and then a ban: {waits:?}");
+        assert_eq!(ask(&mut peer, &request("/").replace("clientId=7", "clientId=8")).status, 200);
+        assert_eq!(upstream.unseen().len(), 2);
+    });
+}
+
+#[test]
 fn the_upstream_sees_the_request_without_what_was_for_the_gate_and_with_where_it_came_from() {
     on_both_engines(|engine| {
         let upstream = Upstream::answering(ok(""));

@@ -11,15 +11,15 @@ use crate::{gate, ok, request};
 
 /// Opens once.
 #[derive(Clone, Default)]
-struct Latch(Arc<(Mutex<bool>, Condvar)>);
+pub struct Latch(Arc<(Mutex<bool>, Condvar)>);
 
 impl Latch {
-    fn open(&self) {
+    pub fn open(&self) {
         *self.0.0.lock().expect("no panic") = true;
         self.0.1.notify_all();
     }
 
-    fn wait(&self) {
+    pub fn wait(&self) {
         let open = self.0.0.lock().expect("no panic");
         drop(self.0.1.wait_timeout_while(open, PATIENCE, |open| !*open));
     }
