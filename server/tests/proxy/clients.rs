@@ -50,7 +50,9 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut waiting = server.connect();
         waiting.send(request("/waiting"));
         waiting.sees_nothing_for(Duration::from_millis(50));
+        let before = open_files(server.pid());
         drop(waiting);
+        wait_until("the gate knows that it has left", || open_files(server.pid()) < before);
         let mut last = server.connect();
         last.send(request("/last"));
         drop(first);
