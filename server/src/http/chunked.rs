@@ -25,8 +25,8 @@ use super::{
 const SIZE_DIGITS: u16 = 16;
 /// Bytes of extensions in all chunks of one body together. Nobody sends any; without a bound one could send nothing else.
 const EXTENSION_BYTES: u16 = 1024;
-/// Bytes of the trailer section.
-const TRAILER_BYTES: u16 = 4096;
+/// Bytes of the trailer section, without the empty line that ends it.
+pub const TRAILER_BYTES: u16 = 4096;
 
 /// A decoder for one body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -10,7 +10,7 @@
 
 use super::super::{
     Reject,
-    chunked::{ChunkDecoder, Passed, Piece},
+    chunked::{ChunkDecoder, Passed, Piece, TRAILER_BYTES},
 };
 use super::fields::{may_trail, push};
 
@@ -117,10 +117,15 @@ impl Relay {
         out.extend_from_slice(b"0\r\n");
         if !self.trailer.is_empty() {
             self.trailer.extend_from_slice(b"\r\n");
+            let before = out.len();
             let mut fields = [httparse::EMPTY_HEADER; MOST_TRAILERS];
             // One that cannot be read, or is too long, may be discarded (RFC 9110 section 6.5.1).
             if let Ok(httparse::Status::Complete((_, fields))) = httparse::parse_headers(&self.trailer, &mut fields) {
                 fields.iter().filter(|field| may_trail(field.name)).for_each(|field| push(out, field));
+            }
+            // Written anew, `a:b` has grown by a space, and whoever comes next may hold it to the same bound.
+            if out.len() - before > usize::from(TRAILER_BYTES) {
+                out.truncate(before);
             }
         }
         out.extend_from_slice(b"\r\n");
