@@ -12,7 +12,7 @@ use crate::got::{Got, ask, try_get};
 use crate::support::peer::Peer;
 use crate::support::server::on_both_engines;
 use crate::upstream::Upstream;
-use crate::{gate, ok, request};
+use crate::{gate, gate_with, ok, request};
 
 /// One way to answer, with `MARK` for what the request is known by.
 struct Way {
@@ -142,7 +142,7 @@ fn final_answer(peer: &mut Peer) -> Option<Got> {
 fn of_ten_thousand_answers_in_every_wrong_way_none_is_taken_for_another_and_none_for_more_than_it_is() {
     on_both_engines(|engine| {
         let upstream = liar();
-        let server = gate(engine, upstream.address);
+        let server = gate_with(engine, upstream.address, "breaker = { state = \"disabled\" }");
         let mut dice = Dice::new(17);
         let mut peer = server.connect();
         let (mut asked, mut whole) = (0, 0);

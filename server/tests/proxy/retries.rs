@@ -5,7 +5,7 @@ use crate::pipelining::Latch;
 use crate::support::clock::wait_until;
 use crate::support::server::on_both_engines;
 use crate::upstream::{Upstream, find};
-use crate::{gate, ok, request};
+use crate::{gate, gate_with, ok, request};
 
 #[test]
 fn an_upstream_that_asks_for_patience_is_passed_on_word_by_word_and_asked_once() {
@@ -44,7 +44,7 @@ fn when_everything_fails_at_once_only_a_few_are_tried_again() {
                 visit.peer.try_send(ok("at last"));
             }
         });
-        let server = gate(engine, upstream.address);
+        let server = gate_with(engine, upstream.address, "breaker = { state = \"disabled\" }");
         let mut peers = server.connect_many(ALL);
         for peer in &mut peers {
             peer.send(request("/"));
