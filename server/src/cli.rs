@@ -14,7 +14,7 @@ use crate::boot::IoMode;
 use crate::config::machine::MachineFlags;
 use crate::config::problem::Place;
 use crate::config::typed::At;
-use crate::config::{Cores, LogLevel, ServerName, Typed, TypedQuota, value};
+use crate::config::{Cores, LogLevel, MaxIdsPerPeer, ServerName, Typed, TypedQuota, value};
 use crate::identity::ClientIdSource;
 use crate::service::LimitedStatus;
 
@@ -44,6 +44,13 @@ pub struct Args {
     /// Who a client is: query:NAME, header:NAME, cookie:NAME, peer-ip, x-forwarded-for or forwarded [default: query:clientId]
     #[arg(long, value_name = "SOURCE", help_heading = "Answers")]
     client_id: Option<ClientIdSource>,
+
+    /// New client ids that one address may use in a period, like 100/1m; an IPv6 address counts by its /64 [default: off]
+    ///
+    /// For ids that clients make up: query:, header: or cookie:. Where the address is a trusted proxy's, its X-Forwarded-For says who is
+    /// meant; 100/1m,forwarded reads Forwarded instead, 100/1m,peer-ip neither.
+    #[arg(long, value_name = "N/PERIOD", allow_hyphen_values = true, help_heading = "Limits")]
+    max_ids_per_peer: Option<MaxIdsPerPeer>,
 
     /// Status of a denial: 503 or 429 [default: 503]
     #[arg(long, value_name = "STATUS", help_heading = "Answers")]
@@ -93,7 +100,7 @@ pub struct Args {
     #[arg(long, value_name = "LEVEL", help_heading = "Server")]
     log: Option<LogLevel>,
 
-    /// TOML file with any of these settings and more: overrides, lists, bans, timeouts; flags win over it
+    /// TOML file with any of these settings and more: policies, overrides, lists, bans, timeouts; flags win over it
     #[arg(long, value_name = "FILE", value_parser = OsStringValueParser::new().try_map(file), value_hint = ValueHint::FilePath, help_heading = "Configuration")]
     pub config: Option<PathBuf>,
 
@@ -125,7 +132,9 @@ impl Args {
     pub fn typed(self) -> Typed {
         let at = |typed: &TypedQuota| At { place: Place::Flags, subject: format!("--limit {typed}") };
         let limits: Vec<_> = self.limits.into_iter().map(|typed| (at(&typed), typed)).collect();
+        let most = |most| (At { place: Place::Flags, subject: format!("--max-ids-per-peer {most}") }, most);
         Typed {
+            max_ids_per_peer: self.max_ids_per_peer.map(most),
             limits: (!limits.is_empty()).then_some(limits),
             algorithm: self.algorithm,
             max_clients: self.max_clients,

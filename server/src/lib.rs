@@ -46,7 +46,7 @@
 //! |---|---|
 //! | what was asked for? | [`cli`], [`config`] |
 //! | which bytes are a request, and which the answer? | [`http`] |
-//! | who asks, and what comes of it? | [`identity`], [`service`], [`session`] |
+//! | who asks, and what comes of it? | [`identity`], [`policy`], [`service`], [`session`] |
 //! | what goes to the service behind, and what comes back? | [`proxy`], [`http::upstream`] |
 //! | how are proxies told, and what do they say? | [`decide`], [`proxy_protocol`] |
 //! | how do bytes move, and how does it start and end? | [`boot`], `connection`, `ring`, `drain` |
@@ -77,6 +77,7 @@ pub mod http;
 pub mod identity;
 mod listener;
 pub mod log;
+pub mod policy;
 pub mod preflight;
 pub mod proxy;
 pub mod proxy_protocol;

@@ -12,7 +12,8 @@ use tollgate_limiter::SettingsError;
 use crate::boot::{self, Ready, StartError};
 use crate::cli::{self, Args};
 use crate::config::machine::Machine;
-use crate::config::{Config, ConfigError, print};
+use crate::config::{self, Config, ConfigError, print};
+use crate::policy::{IdsPerPeer, Policies, Policy};
 use crate::proxy::ProxySettings;
 use crate::screen::{Screen, mib, plural};
 use crate::service::Service;
@@ -63,9 +64,12 @@ fn obey(args: Args) -> Result<(), Failure> {
 fn serve(config: &Config, machine: &Machine, upstreams: Vec<ProxySettings>) -> Result<(), Failure> {
     let _flush = log::to_stderr(config.log).map_err(Failure::Output)?;
     let limiter = Arc::new(shards::build(&config.limiter_settings(machine.cores.len(), random()), &machine.cores)?);
-    let memory_bytes = limiter.memory_bytes() as u64;
+    let policies = Arc::new(policies(config, machine)?);
+    let memory_bytes = (limiter.memory_bytes() + policies.memory_bytes()) as u64;
     let settings: Vec<_> = config.listeners.iter().map(|listener| config.service_settings(listener)).collect();
-    let service = move |_core, listener: usize| Service::new(Arc::clone(&limiter), settings[listener].clone());
+    let service = move |_core, listener: usize| {
+        Service::new(Arc::clone(&limiter), settings[listener].clone()).with_policies(Arc::clone(&policies))
+    };
     let screen = |ready: &Ready| screen(config, machine, memory_bytes, ready).show(&mut io::stdout().lock());
     let boot = config.boot_settings(machine.cores.clone(), upstreams);
     let drained = boot::run(&boot, service, |ready| {
@@ -80,6 +84,27 @@ fn serve(config: &Config, machine: &Machine, upstreams: Vec<ProxySettings>) -> R
     Ok(())
 }
 
+/// What else a request must pass.
+fn policies(config: &Config, machine: &Machine) -> Result<Policies, SettingsError> {
+    let shards = machine.cores.len();
+    let policy = |policy: &config::Policy| {
+        let settings = policy.limiter_settings(config.when_full, shards, random());
+        Ok(Policy {
+            name: policy.name.clone(),
+            client_id: policy.client_id.clone(),
+            missing: policy.missing,
+            limiter: shards::build(&settings, &machine.cores)?,
+        })
+    };
+    let further = config.policies.iter().map(policy).collect::<Result<_, _>>()?;
+    let ids = config.max_ids_per_peer.limiter_settings(config.max_clients, shards, [random(), random()]);
+    let ids = ids.map(|([seen, fresh], peer)| {
+        let build = |settings| shards::build(&settings, &machine.cores);
+        Ok::<_, SettingsError>(IdsPerPeer { peer, seen: build(seen)?, fresh: build(fresh)? })
+    });
+    Ok(Policies::new(further, ids.transpose()?))
+}
+
 fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready: &'c Ready) -> Screen<'c> {
     Screen {
         addresses: &ready.addresses,
@@ -92,6 +117,8 @@ fn screen<'c>(config: &'c Config, machine: &'c Machine, memory_bytes: u64, ready
         memory_bytes,
         when_full: config.when_full,
         client_id: &config.client_id,
+        policies: &config.policies,
+        max_ids_per_peer: &config.max_ids_per_peer,
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
         trusted_proxies: &config.trusted_proxies,

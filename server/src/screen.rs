@@ -23,7 +23,7 @@ use tollgate_limiter::{Algorithm, Nanos, Quota, WhenFull};
 
 use crate::config::cores::show_list;
 use crate::config::units::show_count;
-use crate::config::{Bans, Listener, Mode, Override, Upstream};
+use crate::config::{Bans, Listener, MaxIdsPerPeer, Mode, Override, Policy, Upstream};
 use crate::identity::{ClientIdSource, Trusted};
 use crate::service::LimitedStatus;
 
@@ -50,6 +50,10 @@ pub struct Screen<'c> {
     pub when_full: WhenFull,
     /// Where ids come from.
     pub client_id: &'c ClientIdSource,
+    /// What else must allow.
+    pub policies: &'c [Policy],
+    /// How many ids one peer may use.
+    pub max_ids_per_peer: &'c MaxIdsPerPeer,
     /// The status of a denial.
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit`.
@@ -121,6 +125,24 @@ impl fmt::Display for Screen<'_> {
             "clients",
             &format_args!("{clients}, by {}, in {memory} reserved; when full: {}", self.client_id, self.when_full),
         )?;
+        for policy in self.policies {
+            for quota in &policy.quotas {
+                let Policy { name, client_id, missing, .. } = policy;
+                let how = format_args!("{name}, by {client_id} (missing: {missing})");
+                row("policy", &format_args!("{how}: {quota} {}: {}", quota.algorithm(), promise(quota)))?;
+            }
+        }
+        if let MaxIdsPerPeer::Most { quota, peer } = self.max_ids_per_peer {
+            let (most, period) = (u64::from(quota.limit()), quota.period());
+            let new = quota.worst_case(period);
+            let all = new + most;
+            row(
+                "ids",
+                &format_args!(
+                    "{most} new ones per {peer} and window: at most {new} new and {all} in all in any {period}"
+                ),
+            )?;
+        }
         let headers = if self.ratelimit_headers { "on" } else { "off" };
         row("over limit", &format_args!("{}, RateLimit headers {headers}", self.limited_status))?;
         if self.listeners.iter().any(|listener| listener.mode == Mode::Decide) {

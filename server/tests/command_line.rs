@@ -64,6 +64,12 @@ const BROKEN: &[(&[&str], &str)] = &[
     (&["--trusted-proxies", "proxy.example.org"], "not a network: write an address or a CIDR, like 192.0.2.7"),
     (&["--trusted-proxies", "10.0.0.0/8,10.1.2.3/8"], "has bits behind its prefix: write 10.0.0.0/8"),
     (&["--proxy-protocol", "v1"], "write on or off"),
+    (&["--max-ids-per-peer", "many"], "`many` is not a quota: write N/PERIOD"),
+    (&["--max-ids-per-peer", "5/1m,query:x"], "\"query:x\" is no address of a peer: behind N/PERIOD may stand"),
+    (
+        &["--max-ids-per-peer", "5/1m,peer-ip", "--client-id", "x-forwarded-for"],
+        "--max-ids-per-peer 5/1m,peer-ip: with client-id = x-forwarded-for an address is its only id: drop it",
+    ),
     (&["--trusted-proxies", ""], "not a network"),
     (&["--client-id", "query:a\r\nX: y"], "leave out the control characters"),
     (&["--limit", "5/5s,burst=3,burst=40"], "burst is given twice: drop one of them"),

@@ -5,7 +5,8 @@ use std::time::Duration;
 use tollgate::config::problem::Place;
 use tollgate::config::{Config, Cores, Listener, Mode, Problem, Typed, Upstream, file};
 use tollgate::identity::ClientIdSource;
-use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota};
+use tollgate::policy::Missing;
+use tollgate_limiter::{Algorithm, Capacity, Limiter, Nanos, Quota};
 
 const EXAMPLE: &str = include_str!("../tollgate.example.toml");
 
@@ -40,6 +41,8 @@ fn the_examples_in_the_example_file_are_right() {
     assert_eq!(config.overrides[1].quotas[1].algorithm(), Algorithm::TokenBucket);
     assert_eq!(config.quotas[1].max_delay(), Nanos::from_millis(250));
     assert!(config.quotas[1].is_shadow());
+    assert_eq!(config.policies.len(), 2);
+    assert_eq!(config.policies[1].missing, Missing::Skip);
     let modes: Vec<String> = config.listeners.iter().map(Listener::to_string).collect();
     assert_eq!(modes, ["proxy to app", "decide"]);
     let [upstream] = <[Upstream; 1]>::try_from(config.upstreams).expect("an upstream");
@@ -57,6 +60,7 @@ fn the_example_file_shows_every_key() {
         "[http]\n",
         "[bans]\nstrikes = 1\n",
         "[[override]]\n",
+        "[[policy]]\n",
         "[[limit]]\n",
         "[[listener]]\n",
         "[upstream.app]\n",
@@ -169,6 +173,58 @@ const BROKEN: &[(&str, usize, &str)] = &[
     ("client-id = \"cookies:id\"\n", 1, "client-id = \"cookies:id\": "),
     ("client-id = \"cookie:\"\n", 1, "client-id = \"cookie:\": client id source cookie: does not name a cookie"),
     ("client-id = \"x-forwarded-for:1\"\n", 1, "client-id = \"x-forwarded-for:1\": client id source"),
+    ("max-ids-per-peer = 100\n", 1, "max-ids-per-peer = \"100\": `100` is not a quota: write N/PERIOD"),
+    ("max-ids-per-peer = \"0/1m\"\n", 1, "max-ids-per-peer = \"0/1m\": a quota of 0 lets nobody pass"),
+    (
+        "max-ids-per-peer = \"9/1m,header:X-Real-IP\"\n",
+        1,
+        "max-ids-per-peer = \"9/1m,header:X-Real-IP\": \"header:X-Real-IP\" is no address of a peer: behind N/PERIOD may stand",
+    ),
+    (
+        "client-id = \"peer-ip\"\nmax-ids-per-peer = \"9/1m\"\n",
+        2,
+        "max-ids-per-peer = \"9/1m,x-forwarded-for\": with client-id = peer-ip an address is its only id: drop it",
+    ),
+    ("policy = \"5/5s\"\n", 1, "policy: expected tables: write [[policy]]"),
+    ("policy = [5]\n", 1, "policy[1]: expected a table: write [[policy]]"),
+    ("[[policy]]\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\n", 1, "policy[1].name: missing: name it"),
+    ("[[policy]]\nname = \"a\"\nlimit = \"9/s\"\n", 1, "policy[1].client-id: missing: say what it counts by"),
+    ("[[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\n", 1, "policy[1].limit: missing: write its quota"),
+    (
+        "[[policy]]\nname = \"a b\"\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\n",
+        2,
+        "policy[1].name = \"a b\": name it with at most 40 letters, digits, - and _",
+    ),
+    (
+        "[[policy]]\nname = \"a\"\nclient-id = \"peer\"\nlimit = \"9/s\"\n",
+        3,
+        "policy[1].client-id = \"peer\": client id source \"peer\" is unknown",
+    ),
+    (
+        "[[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\nlimit = \"500/1m\"\n",
+        4,
+        "policy[1].limit = \"500/1m\": sliding-window remembers at most",
+    ),
+    (
+        "[[policy]]\nname = \"a\"\nclient-id = \"header:X\"\nlimit = \"9/s\"\nmissing = \"allow\"\n",
+        5,
+        "policy[1].missing = \"allow\": write reject (answer with 400) or skip",
+    ),
+    (
+        "[[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\nmax_clients = 5\n",
+        5,
+        "policy[1].max_clients: no such key, did you mean policy[1].max-clients?",
+    ),
+    (
+        "[[policy]]\nname = \"default\"\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\n",
+        1,
+        "policy[1].name: the name \"default\" is that of another quota: choose another one",
+    ),
+    (
+        "[[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\nlimit = [\"9/s\", \"9/m\"]\n[[policy]]\nname = \"a-2\"\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\n",
+        5,
+        "policy[2].name: the name \"a-2\" is that of another quota",
+    ),
     ("client-id = \"forwarded\"\nallow = [\"alice\"]\n", 2, "allow: client \"alice\": not an address"),
     ("proxy-protocol = \"v2\"\n", 1, "proxy-protocol = \"v2\": write on or off"),
     ("trusted-proxies = 5\n", 1, "trusted-proxies: expected strings in quotes, found integer"),
@@ -478,6 +534,29 @@ fn nine_quotas_are_one_too_many() {
 }
 
 #[test]
+fn eight_policies_besides_the_first_are_one_too_many() {
+    let policy = |n| format!("[[policy]]\nname = \"p{n}\"\nclient-id = \"peer-ip\"\nlimit = \"9/s\"\n");
+    assert_eq!(read(&(1..=7).map(policy).collect::<String>()).unwrap().policies.len(), 7);
+    let problems = read(&(1..=8).map(policy).collect::<String>()).unwrap_err();
+    assert_eq!((&*problems[0].subject, &*problems[0].what), ("policy[8]", "more than 7 policies: drop one"));
+}
+
+#[test]
+fn a_policy_takes_what_it_does_not_say_from_the_first() {
+    let config = read(
+        "algorithm = \"fixed-window\"\nmax-clients = \"2k\"\n[[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\nlimit = \"100/1s\"\n\
+        [[policy]]\nname = \"b\"\nclient-id = \"cookie:b\"\nlimit = \"5/1s\"\nalgorithm = \"token-bucket\"\nmax-clients = 7\nmissing = \"skip\"\n",
+    )
+    .unwrap();
+    let said: Vec<_> = config
+        .policies
+        .iter()
+        .map(|policy| (policy.quotas[0].algorithm(), policy.max_clients.count(), policy.missing))
+        .collect();
+    assert_eq!(said, [(Algorithm::FixedWindow, 2000, Missing::Reject), (Algorithm::TokenBucket, 7, Missing::Skip)]);
+}
+
+#[test]
 fn nesting_without_end_is_a_syntax_error_and_no_crash() {
     for opening in ["[", "{a="] {
         let text = format!("limit = {}", opening.repeat(100_000));
@@ -490,11 +569,18 @@ fn the_memory_that_is_announced_is_what_the_limiter_takes() {
     let plain = "max-clients = \"10k\"\n";
     let rich = "max-clients = \"10k\"\nlimit = [\"5/5s\", \"9/1m\"]\n[bans]\nstrikes = 5\nwithin = 1\ndurations = [\"1m\"]\n\
         [[override]]\nclients = [\"1\", \"2\", \"3\"]\nlimit = [\"9/s\", \"9/1h\"]\n";
-    for text in [plain, rich] {
+    let policies = "max-clients = \"10k\"\nmax-ids-per-peer = \"9/1m\"\n\
+        [[policy]]\nname = \"a\"\nclient-id = \"peer-ip\"\nlimit = [\"9/s\", \"9/1h\"]\nmax-clients = 700\n\
+        [[policy]]\nname = \"b\"\nclient-id = \"header:X\"\nlimit = \"9/s\"\n";
+    for text in [plain, rich, policies] {
         for shards in [1, 3] {
             let config = read(text).unwrap();
-            let limiter = tollgate_limiter::Limiter::new(&config.limiter_settings(shards, 1)).unwrap();
-            assert_eq!(config.memory_bytes(shards), limiter.memory_bytes() as u64, "{shards} shards, {text}");
+            let policies = config.policies.iter().map(|policy| policy.limiter_settings(config.when_full, shards, 1));
+            let ids = config.max_ids_per_peer.limiter_settings(config.max_clients, shards, [1, 2]);
+            let all =
+                policies.chain(ids.into_iter().flat_map(|(both, _)| both)).chain([config.limiter_settings(shards, 1)]);
+            let taken: usize = all.map(|settings| Limiter::new(&settings).unwrap().memory_bytes()).sum();
+            assert_eq!(config.memory_bytes(shards), taken as u64, "{shards} shards, {text}");
         }
     }
 }

@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use tollgate::config::{
-    Bans, Config, Cores, Listener, LogLevel, Mode, Override, Problem, ServerName, TypedQuota, Upstream, file, print,
+    Bans, Config, Cores, Listener, LogLevel, MaxIdsPerPeer, Mode, Override, Policy, Problem, ServerName, TypedQuota,
+    Upstream, file, print,
 };
 use tollgate::http::Limits;
 use tollgate::identity::{ClientIdSource, Trusted};
+use tollgate::policy::Missing;
 use tollgate::proxy::{Queue, UpstreamTimeouts};
 use tollgate_limiter::breaker::{self, SlidingWindowType, State};
 use tollgate_limiter::{Algorithm, Capacity, Nanos, Quota, WhenFull};
@@ -165,12 +167,42 @@ fn some_listeners() -> impl Strategy<Value = (Vec<Listener>, Vec<Upstream>)> {
     })
 }
 
-fn some_config() -> impl Strategy<Value = Config> {
-    let source = prop_oneof![
+fn some_id() -> impl Strategy<Value = ClientIdSource> {
+    prop_oneof![
         "\\PC{1,20}".prop_map(ClientIdSource::Query),
         "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Header),
         "[A-Za-z-]{1,20}".prop_map(ClientIdSource::Cookie),
-    ];
+    ]
+}
+
+fn some_address() -> impl Strategy<Value = ClientIdSource> {
+    prop::sample::select(&[ClientIdSource::PeerIp, ClientIdSource::ForwardedFor, ClientIdSource::Forwarded][..])
+}
+
+fn some_policies() -> impl Strategy<Value = (Vec<Policy>, MaxIdsPerPeer)> {
+    let missing = prop::sample::select(&[Missing::Reject, Missing::Skip][..]);
+    let source = prop_oneof![some_id(), some_address()];
+    let policy = ("[A-Za-z0-9_-]{1,30}", source, some_quotas(), 1_u64..1 << 32, missing);
+    let most = (1_u32.., 1_u64..1_000_000, some_address()).prop_map(|(ids, ms, peer)| {
+        let quota = Quota::with(ids, Nanos::from_millis(ms), Algorithm::FixedWindow).unwrap();
+        MaxIdsPerPeer::Most { quota, peer }
+    });
+    let most = prop_oneof![Just(MaxIdsPerPeer::Off), most];
+    (prop::collection::vec(policy, 0..=7), most).prop_map(|(policies, most)| {
+        // No name is another one with a number behind it.
+        let named = policies.into_iter().zip('a'..).map(|((name, client_id, quotas, clients, missing), nth)| Policy {
+            name: format!("{name}{nth}"),
+            client_id,
+            quotas,
+            max_clients: Capacity::clients(clients).unwrap(),
+            missing,
+        });
+        (named.collect(), most)
+    })
+}
+
+fn some_config() -> impl Strategy<Value = Config> {
+    let source = some_id();
     let networks = prop::collection::vec((any::<std::net::IpAddr>(), 0_u8..=32), 0..4).prop_map(|networks| {
         let network = |(address, prefix)| ipnet::IpNet::new(address, prefix).expect("a prefix").trunc();
         Trusted(networks.into_iter().map(network).collect())
@@ -183,8 +215,16 @@ fn some_config() -> impl Strategy<Value = Config> {
         (any::<bool>(), networks),
         1_u64..1 << 32,
     );
-    (some_server(), words, some_quotas(), some_bans(), some_lists(), some_listeners()).prop_map(
-        |(server, words, quotas, bans, (allow, deny, overrides), (listeners, upstreams))| {
+    (some_server(), words, some_quotas(), some_policies(), some_bans(), some_lists(), some_listeners()).prop_map(
+        |(
+            server,
+            words,
+            quotas,
+            (policies, max_ids_per_peer),
+            bans,
+            (allow, deny, overrides),
+            (listeners, upstreams),
+        )| {
             let (client_id, io, limited_status, when_full, (ratelimit_headers, trusted_proxies), max_clients) = words;
             Config {
                 client_id,
@@ -195,6 +235,8 @@ fn some_config() -> impl Strategy<Value = Config> {
                 trusted_proxies,
                 max_clients: Capacity::clients(max_clients).unwrap(),
                 quotas,
+                policies,
+                max_ids_per_peer,
                 bans,
                 allow,
                 deny,

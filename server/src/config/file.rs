@@ -15,7 +15,7 @@ use super::problem::{ConfigError, Place, Problem, quoted};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
-use super::{Bans, listener, units, upstream, value};
+use super::{Bans, MaxIdsPerPeer, listener, policy, units, upstream, value};
 use crate::boot::Timeouts;
 use crate::http::Limits;
 
@@ -56,6 +56,8 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         max_clients: top.read(review, "max-clients", value::max_clients),
         when_full: top.read(review, "when-full", str::parse),
         client_id: top.read(review, "client-id", str::parse),
+        max_ids_per_peer: max_ids_per_peer(&mut top, review),
+        policies: policy::read(&mut top, review),
         limited_status: top.read(review, "limited-status", str::parse),
         ratelimit_headers: top.read(review, "ratelimit-headers", value::on_off),
         decide: top.read(review, "decide", value::on_off),
@@ -82,7 +84,7 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
 }
 
 /// `limit = "5/5s"`, a list of those, or `[[limit]]` tables.
-fn limits(section: &mut Section<'_, '_>, review: &mut Review) -> Option<Vec<(At, TypedQuota)>> {
+pub(super) fn limits(section: &mut Section<'_, '_>, review: &mut Review) -> Option<Vec<(At, TypedQuota)>> {
     let value = section.value("limit")?;
     let name = section.name("limit");
     let items: Vec<&Spanned<DeValue<'_>>> = match value.get_ref() {
@@ -135,6 +137,12 @@ fn limit(subject: String, item: &Spanned<DeValue<'_>>, review: &mut Review) -> O
             None
         }
     }
+}
+
+fn max_ids_per_peer(top: &mut Section<'_, '_>, review: &mut Review) -> Option<(At, MaxIdsPerPeer)> {
+    let place = review.place(top.value("max-ids-per-peer")?.span().start);
+    let most: MaxIdsPerPeer = top.read(review, "max-ids-per-peer", str::parse)?;
+    Some((At { place, subject: format!("max-ids-per-peer = \"{most}\"") }, most))
 }
 
 fn networks(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Vec<IpNet>> {

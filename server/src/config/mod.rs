@@ -17,6 +17,7 @@ pub mod file;
 pub mod listener;
 pub mod log_level;
 pub mod machine;
+pub mod policy;
 pub mod print;
 pub mod problem;
 pub mod quota;
@@ -35,6 +36,7 @@ pub use bans::Bans;
 pub use cores::Cores;
 pub use listener::{Listener, Mode};
 pub use log_level::LogLevel;
+pub use policy::{MaxIdsPerPeer, Policy};
 pub use problem::{ConfigError, Problem};
 pub use quota::TypedQuota;
 pub use typed::Typed;
@@ -80,6 +82,10 @@ pub struct Config {
     pub bans: Option<Bans>,
     /// Where a request says which client it is from.
     pub client_id: ClientIdSource,
+    /// How many ids one peer may use.
+    pub max_ids_per_peer: MaxIdsPerPeer,
+    /// What else must allow.
+    pub policies: Vec<Policy>,
     /// The status of a denial.
     pub limited_status: LimitedStatus,
     /// Whether answers carry `RateLimit` headers.
@@ -110,6 +116,7 @@ impl Config {
         let http = typed.http.unwrap_or_default();
         check_clients(&typed, http.id_bytes, &mut problems);
         check_tiers(&typed, &mut problems);
+        policy::check_ids_per_peer(&typed, &mut problems);
         let upstreams = upstream::meant(typed.upstreams, typed.upstream_servers, &mut problems);
         let short = listener::Short {
             listen: typed.listen,
@@ -126,8 +133,12 @@ impl Config {
             clients: ids(group.clients),
             quotas: build_all(&group.limits, algorithm, &mut problems),
         });
+        let overrides = overrides.collect();
+        let max_clients = typed.max_clients.unwrap_or(Settings::default().capacity);
+        let policies = policy::meant(typed.policies, quotas.len(), algorithm, max_clients, &mut problems);
         let config = Config {
-            overrides: overrides.collect(),
+            overrides,
+            policies,
             listeners,
             cores: typed.cores.unwrap_or_default(),
             io: typed.io.unwrap_or_default(),
@@ -139,12 +150,13 @@ impl Config {
             },
             log: typed.log.unwrap_or_default(),
             quotas,
-            max_clients: typed.max_clients.unwrap_or(Settings::default().capacity),
+            max_clients,
             when_full: typed.when_full.unwrap_or_default(),
             allow: ids(typed.allow),
             deny: ids(typed.deny),
             bans: typed.bans,
             client_id: typed.client_id.unwrap_or_default(),
+            max_ids_per_peer: typed.max_ids_per_peer.map(|(_, most)| most).unwrap_or_default(),
             limited_status: typed.limited_status.unwrap_or_default(),
             ratelimit_headers: typed.ratelimit_headers.unwrap_or(true),
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
@@ -166,7 +178,7 @@ impl Config {
         Config::new(flags.over(below)).map_err(wrong)
     }
 
-    /// Bytes that the limiter reserves for this: a table per quota, for everybody and for each override, and one for bans.
+    /// Bytes that the limiters reserve for this: a table per quota, for everybody and for each override, and one for bans; and those of further policies.
     pub fn memory_bytes(&self, shards: usize) -> u64 {
         let common = self.quotas.len() + usize::from(self.bans.is_some());
         let of_override = |group: &Override| {
@@ -174,7 +186,8 @@ impl Config {
                 Capacity::clients(group.clients.len() as u64).map_or(0, |clients| clients.bytes_per_quota(shards));
             capacity * group.quotas.len() as u64
         };
-        self.max_clients.bytes_per_quota(shards) * common as u64 + self.overrides.iter().map(of_override).sum::<u64>()
+        let overrides = self.overrides.iter().map(of_override).sum::<u64>();
+        self.max_clients.bytes_per_quota(shards) * common as u64 + overrides + self.policies_memory_bytes(shards)
     }
 
     /// The limiter's share. `seed` must differ from process to process, or clients who know it could pick ids that collide.

@@ -23,6 +23,7 @@ pub fn toml(config: &Config) -> String {
     text(&mut out, "max-clients", show_count(config.max_clients.count()));
     text(&mut out, "when-full", config.when_full);
     text(&mut out, "client-id", &config.client_id);
+    text(&mut out, "max-ids-per-peer", &config.max_ids_per_peer);
     line(&mut out, "limited-status", config.limited_status);
     line(&mut out, "ratelimit-headers", config.ratelimit_headers);
     let trusted: Vec<String> = config.trusted_proxies.0.iter().map(ToString::to_string).collect();
@@ -38,6 +39,7 @@ pub fn toml(config: &Config) -> String {
     http(&mut out, config);
     bans(&mut out, config);
     overrides(&mut out, config);
+    policies(&mut out, config);
     if short.is_none() {
         listeners(&mut out, &config.listeners);
     }
@@ -89,6 +91,17 @@ fn overrides(out: &mut String, config: &Config) {
         }
         list(out, "clients", &group.clients);
         quotas(out, &group.quotas);
+    }
+}
+
+fn policies(out: &mut String, config: &Config) {
+    for policy in &config.policies {
+        out.push_str("\n[[policy]]\n");
+        text(out, "name", &policy.name);
+        text(out, "client-id", &policy.client_id);
+        text(out, "missing", policy.missing);
+        text(out, "max-clients", show_count(policy.max_clients.count()));
+        quotas(out, &policy.quotas);
     }
 }
 

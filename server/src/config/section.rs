@@ -56,6 +56,11 @@ impl<'t, 'i> Section<'t, 'i> {
         format!("{}{key}", self.prefix)
     }
 
+    /// Whether `key` is there.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.contains_key(key)
+    }
+
     /// The value of `key` as it stands in the file.
     pub(super) fn value(&mut self, key: &'static str) -> Option<&'t Spanned<DeValue<'i>>> {
         self.taken.push(key);

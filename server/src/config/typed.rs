@@ -9,9 +9,10 @@ use tollgate_limiter::{Algorithm, Capacity, WhenFull};
 
 use super::cores::Cores;
 use super::listener::TypedListener;
+use super::policy::TypedPolicy;
 use super::problem::{Place, Problem};
 use super::quota::TypedQuota;
-use super::{Bans, LogLevel, ServerName, Upstream};
+use super::{Bans, LogLevel, MaxIdsPerPeer, ServerName, Upstream};
 use crate::boot::{IoMode, Timeouts};
 use crate::http::Limits;
 use crate::identity::ClientIdSource;
@@ -42,6 +43,10 @@ pub struct Typed {
     pub when_full: Option<WhenFull>,
     /// Where a request says which client it is from.
     pub client_id: Option<ClientIdSource>,
+    /// How many ids one peer may use.
+    pub max_ids_per_peer: Option<(At, MaxIdsPerPeer)>,
+    /// What else must allow.
+    pub policies: Vec<TypedPolicy>,
     /// The status of a denial.
     pub limited_status: Option<LimitedStatus>,
     /// Whether answers carry `RateLimit` headers.
@@ -119,6 +124,8 @@ impl Typed {
             max_clients: self.max_clients.or(below.max_clients),
             when_full: self.when_full.or(below.when_full),
             client_id: self.client_id.or(below.client_id),
+            max_ids_per_peer: self.max_ids_per_peer.or(below.max_ids_per_peer),
+            policies: either(self.policies, below.policies),
             limited_status: self.limited_status.or(below.limited_status),
             ratelimit_headers: self.ratelimit_headers.or(below.ratelimit_headers),
             decide: self.decide.or(below.decide),

@@ -8,9 +8,14 @@
 //!
 //! Decisions stand in the order of the requests and are made in it, so an id that is there twice is charged twice. All of a batch is understood
 //! before any of it is decided: one that is refused has charged nobody.
+//!
+//! Where several policies must allow, each request says what they count by: `"peer"` is the address for policies that count addresses, and for the bound
+//! on ids per peer; `"ids"` has the ids of the others, by the names of the policies: `{"id": "7", "peer": "192.0.2.9", "ids": {"tenant": "acme"}}`.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
+use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 use tollgate_limiter::{Decision, Nanos};
@@ -39,6 +44,12 @@ pub struct Asked<'a> {
     /// As many requests as it counts for.
     #[serde(default = "one")]
     pub cost: u32,
+    /// The address it comes from.
+    #[serde(default)]
+    pub peer: Option<IpAddr>,
+    /// Its ids by further policies, by their names.
+    #[serde(default)]
+    pub ids: BTreeMap<String, String>,
 }
 
 /// Why a batch is not understood.
@@ -54,6 +65,12 @@ pub enum BatchError {
     NoId(usize),
     /// The id of the request with this index is longer than so many bytes.
     LongId(usize, usize),
+    /// The request with this index lacks the address that the policy of this name counts by.
+    NoPeer(usize, String),
+    /// The request with this index lacks the id that the policy of this name counts by, or it is empty.
+    NoPolicyId(usize, String),
+    /// The request with this index has an id for a policy that doesn't exist, or counts addresses.
+    UnknownPolicy(usize, String),
 }
 
 impl<'a> Batch<'a> {
@@ -73,7 +90,7 @@ impl<'a> Batch<'a> {
             if asked.id.is_empty() {
                 return Err(BatchError::NoId(index));
             }
-            if asked.id.len() > id_bytes {
+            if asked.ids.values().map(String::len).chain([asked.id.len()]).any(|length| length > id_bytes) {
                 return Err(BatchError::LongId(index, id_bytes));
             }
         }
@@ -95,6 +112,16 @@ impl fmt::Display for BatchError {
             }
             BatchError::NoId(index) => write!(f, "requests[{index}].id is empty: send {EXAMPLE}"),
             BatchError::LongId(index, most) => write!(f, "requests[{index}].id is too long: send at most {most} bytes"),
+            BatchError::NoPeer(index, name) => {
+                write!(f, "requests[{index}].peer is missing: send the address that {name} counts by")
+            }
+            BatchError::NoPolicyId(index, name) => {
+                write!(f, "requests[{index}].ids.{name} is missing: send the id that the policy {name} counts by")
+            }
+            BatchError::UnknownPolicy(index, name) => {
+                let name: String = name.chars().take(LONGEST_QUOTE).collect();
+                write!(f, "requests[{index}].ids names no policy that takes ids here: {name:?}")
+            }
         }
     }
 }

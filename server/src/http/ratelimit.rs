@@ -6,11 +6,13 @@
 //! ```
 //!
 //! A client's quotas are named `"default"`, `"default-2"`, `"default-3"` in the order of the configuration. `w` is left out when the period is
-//! not a whole number of seconds, for the draft has no other unit. Quotas in shadow mode are not advertised, for they don't bind.
+//! not a whole number of seconds, for the draft has no other unit. Quotas in shadow mode are not advertised, for they don't bind. Quotas of further
+//! policies stand behind them under the name of their policy. The bound on ids per peer isn't one of requests, so it stands nowhere.
 
 use tollgate_limiter::{DeniedBy, Nanos, Quota};
 
 use super::decimal;
+use crate::policy::place;
 
 /// The fields of the client seen last. Most clients share one list of quotas, so its policy is nearly always the right one already.
 #[derive(Debug, Default)]
@@ -21,6 +23,16 @@ pub struct RateLimitFields {
     /// The whole RateLimit-Policy line, and the name of the line that follows; empty when there is nothing to say.
     policy: Vec<u8>,
     resolutions: Vec<Nanos>,
+    further: Vec<Advertised>,
+}
+
+/// A policy besides the first, by its name.
+#[derive(Clone, Debug)]
+pub struct Advertised {
+    /// Of its first quota; the others have a number behind it.
+    pub name: String,
+    /// All of them.
+    pub quotas: Vec<Quota>,
 }
 
 impl RateLimitFields {
@@ -40,30 +52,47 @@ impl RateLimitFields {
         reset_after: Nanos,
         index: u8,
     ) {
-        if self.append_policy(out, quotas) {
-            let resolution = self.resolutions.get(usize::from(index)).copied().unwrap_or_default();
+        if let Some((quota, resolution)) = self.append_policy(out, quotas, index) {
             let until = reset_after.saturating_sub(resolution).as_secs_ceil();
-            let quota = quotas.get(usize::from(index)).map_or(u32::MAX, Quota::limit);
-            append_standing(out, index, remaining.min(quota), until);
+            self.append_standing(out, index, remaining.min(quota), until);
         }
     }
 
     /// Appends the fields of a denied request, which may come back after so many seconds.
     #[inline]
     pub fn append_denied(&mut self, out: &mut Vec<u8>, quotas: &[Quota], by: DeniedBy, seconds: u64) {
-        if self.append_policy(out, quotas) {
-            append_standing(out, index_of(by), 0, seconds);
+        let index = index_of(by);
+        if self.append_policy(out, quotas, index).is_some() {
+            self.append_standing(out, index, 0, seconds);
         }
     }
 
-    /// Whether there was something to append. A list of quotas is known again by its address, so none may be moved or changed.
+    /// Further policies whose quotas hold for everybody.
+    pub fn advertise(&mut self, further: Vec<Advertised>) {
+        *self = RateLimitFields { further, ..RateLimitFields::default() };
+    }
+
+    /// The limit and the resolution of the quota that is to be told about, if there is one to be told about. A list of quotas is known again by its
+    /// address, so none may be moved or changed.
     #[inline]
-    fn append_policy(&mut self, out: &mut Vec<u8>, quotas: &[Quota]) -> bool {
+    fn append_policy(&mut self, out: &mut Vec<u8>, quotas: &[Quota], index: u8) -> Option<(u32, Nanos)> {
         if self.address != quotas.as_ptr().addr() || self.length != quotas.len() {
             self.render_policy(quotas);
         }
+        let told = match (quotas.get(usize::from(index)), self.resolutions.get(usize::from(index))) {
+            (Some(quota), Some(resolution)) => (quota.limit(), *resolution),
+            _ => self.further(index).map(|(_, quota)| (quota.limit(), quota.resolution()))?,
+        };
         out.extend_from_slice(&self.policy);
-        !self.policy.is_empty()
+        (!self.policy.is_empty()).then_some(told)
+    }
+
+    /// The quota of a further policy that has this number, and that policy.
+    #[cold]
+    fn further(&self, index: u8) -> Option<(&Advertised, &Quota)> {
+        let (policy, quota) = place::taken_apart(index);
+        let advertised = self.further.get(policy.checked_sub(1)?)?;
+        Some((advertised, advertised.quotas.get(quota)?))
     }
 
     #[cold]
@@ -74,10 +103,13 @@ impl RateLimitFields {
         self.resolutions.extend(quotas.iter().map(Quota::resolution));
         let text = &mut self.policy;
         text.clear();
-        for (index, quota) in quotas.iter().enumerate().filter(|(_, quota)| !quota.is_shadow()) {
+        let first = quotas.iter().map(|quota| (FIRST, quota)).zip(0..);
+        let further =
+            self.further.iter().flat_map(|policy| policy.quotas.iter().map(|quota| (&*policy.name, quota)).zip(0..));
+        for ((name, quota), index) in first.chain(further).filter(|((_, quota), _)| !quota.is_shadow()) {
             let before: &[u8] = if text.is_empty() { b"RateLimit-Policy: " } else { b", " };
             text.extend_from_slice(before);
-            append_name(text, index as u8);
+            append_name(text, name, index);
             text.extend_from_slice(b";q=");
             decimal::push(text, u64::from(quota.limit()));
             let period = quota.period().as_u64();
@@ -90,28 +122,38 @@ impl RateLimitFields {
             text.extend_from_slice(b"\r\nRateLimit: ");
         }
     }
-}
 
-#[inline]
-fn append_standing(out: &mut Vec<u8>, index: u8, left: u32, until: u64) {
-    append_name(out, index);
-    out.extend_from_slice(b";r=");
-    decimal::push(out, u64::from(left));
-    out.extend_from_slice(b";t=");
-    decimal::push(out, until);
-    out.extend_from_slice(b"\r\n");
-}
-
-/// The name of the quota at `index`.
-#[inline]
-fn append_name(out: &mut Vec<u8>, index: u8) {
-    if index == 0 {
-        out.extend_from_slice(b"\"default\"");
-    } else {
-        out.extend_from_slice(b"\"default-");
-        decimal::push(out, u64::from(index) + 1);
-        out.push(b'"');
+    #[inline]
+    fn append_standing(&self, out: &mut Vec<u8>, index: u8, left: u32, until: u64) {
+        if index == 0 {
+            out.extend_from_slice(b"\"default\"");
+        } else {
+            self.append_other_name(out, index);
+        }
+        out.extend_from_slice(b";r=");
+        decimal::push(out, u64::from(left));
+        out.extend_from_slice(b";t=");
+        decimal::push(out, until);
+        out.extend_from_slice(b"\r\n");
     }
+
+    #[cold]
+    fn append_other_name(&self, out: &mut Vec<u8>, index: u8) {
+        let name = self.further(index).map_or(FIRST, |(policy, _)| &policy.name);
+        append_name(out, name, place::taken_apart(index).1 as u8);
+    }
+}
+
+/// The name of the quota at `index` of a policy.
+#[inline]
+fn append_name(out: &mut Vec<u8>, policy: &str, index: u8) {
+    out.push(b'"');
+    out.extend_from_slice(policy.as_bytes());
+    if index > 0 {
+        out.push(b'-');
+        decimal::push(out, u64::from(index) + 1);
+    }
+    out.push(b'"');
 }
 
 /// The quota that a denial speaks of. A ban and the deny list belong to none: they are reported under the first.
@@ -122,4 +164,6 @@ fn index_of(by: DeniedBy) -> u8 {
     }
 }
 
+/// What the first policy is called.
+pub const FIRST: &str = "default";
 const NANOS_PER_SECOND: u64 = 1_000_000_000;

@@ -58,17 +58,35 @@ pub fn with_request_id<T>(
                 checked(value, limit).map(then)
             }
         }
-        ClientIdSource::Header(_) => match request.client_field {
-            FieldValue::Missing => Err(IdError::Missing),
-            FieldValue::Repeated => Err(IdError::Repeated),
-            FieldValue::Value(value) => checked(value, limit).map(then),
-        },
-        ClientIdSource::Cookie(name) => match request.field("Cookie") {
-            FieldValue::Missing => Err(IdError::Missing),
-            FieldValue::Repeated => Err(IdError::Repeated),
-            FieldValue::Value(cookies) => checked(cookie(cookies, name.as_bytes())?, limit).map(then),
-        },
+        ClientIdSource::Header(_) => checked(only(request.client_field)?, limit).map(then),
+        ClientIdSource::Cookie(name) => {
+            let cookies = only(request.field("Cookie"))?;
+            checked(cookie(cookies, name.as_bytes())?, limit).map(then)
+        }
         ClientIdSource::PeerIp | ClientIdSource::ForwardedFor | ClientIdSource::Forwarded => Err(IdError::Missing),
+    }
+}
+
+/// The same, of a source whose header field was not kept when the head was read: it is looked for in the head.
+pub fn with_further_id<T>(
+    source: &ClientIdSource,
+    request: &Request<'_>,
+    query: Option<&[u8]>,
+    limit: usize,
+    then: impl FnOnce(&[u8]) -> T,
+) -> Result<T, IdError> {
+    match source {
+        ClientIdSource::Header(name) => checked(only(request.field(name))?, limit).map(then),
+        _ => with_request_id(source, request, query, limit, then),
+    }
+}
+
+#[inline]
+fn only(field: FieldValue<'_>) -> Result<&[u8], IdError> {
+    match field {
+        FieldValue::Missing => Err(IdError::Missing),
+        FieldValue::Repeated => Err(IdError::Repeated),
+        FieldValue::Value(value) => Ok(value),
     }
 }
 

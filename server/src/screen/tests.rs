@@ -17,6 +17,8 @@ fn screen(config: &Config) -> Screen<'_> {
         memory_bytes: 30_000_000,
         when_full: config.when_full,
         client_id: &config.client_id,
+        policies: &config.policies,
+        max_ids_per_peer: &config.max_ids_per_peer,
         limited_status: config.limited_status,
         ratelimit_headers: config.ratelimit_headers,
         trusted_proxies: &config.trusted_proxies,

@@ -4,7 +4,7 @@ use tollgate_limiter::{Decision, Key, Nanos};
 
 use super::{Refusal, Service, Verdict};
 use crate::{
-    decide::batch::{Batch, Decisions, MOST_BYTES},
+    decide::batch::{Asked, Batch, BatchError, Decisions, MOST_BYTES},
     http::{
         Request,
         framing::Framing,
@@ -12,6 +12,8 @@ use crate::{
         request_line::Method,
         response::{Persistence, Plain},
     },
+    identity::with_peer_id,
+    policy::{Keys, Missing, Policies},
 };
 
 impl Service {
@@ -28,8 +30,13 @@ impl Service {
 
     /// Decides what is asked for in `content`, and appends the answer.
     pub(crate) fn decide_batch(&self, content: &[u8], now: Nanos, out: &mut Vec<u8>, persistence: Persistence) {
-        let (status, kind, body) = match Batch::read(content, self.limits.id_bytes) {
-            Ok(batch) => ("200 OK", "application/json", Decisions::json(self.decide_all(&batch, now))),
+        let batch = Batch::read(content, self.limits.id_bytes);
+        let decisions = batch.and_then(|batch| match &self.policies {
+            None => Ok(self.decide_all(&batch, now)),
+            Some(policies) => self.decide_all_by_all(policies, &batch, now),
+        });
+        let (status, kind, body) = match decisions {
+            Ok(decisions) => ("200 OK", "application/json", Decisions::json(decisions)),
             Err(error) => {
                 self.count(|tally| tally.rejected += 1);
                 ("400 Bad Request", "text/plain", format!("{error}\n"))
@@ -52,6 +59,54 @@ impl Service {
         } else {
             costs().map(|(key, cost)| self.limiter.decide_n(key, cost, now)).collect()
         };
+        self.count_batch(batch, &decisions);
+        decisions
+    }
+
+    /// The same where several policies must allow.
+    fn decide_all_by_all(
+        &self,
+        policies: &Policies,
+        batch: &Batch<'_>,
+        now: Nanos,
+    ) -> Result<Vec<Decision>, BatchError> {
+        let keys = |(index, asked)| self.batch_keys(policies, index, asked);
+        let keys: Vec<Keys> = batch.requests.iter().enumerate().map(keys).collect::<Result<_, _>>()?;
+        let decide = |(keys, asked): (&Keys, &Asked<'_>)| match batch.peek {
+            true => policies.peek(&self.limiter, keys, asked.cost, now),
+            false => policies.decide(&self.limiter, keys, asked.cost, now),
+        };
+        let decisions: Vec<Decision> = keys.iter().zip(&batch.requests).map(decide).collect();
+        self.count_batch(batch, &decisions);
+        Ok(decisions)
+    }
+
+    /// The keys of one request of a batch.
+    fn batch_keys(&self, policies: &Policies, index: usize, asked: &Asked<'_>) -> Result<Keys, BatchError> {
+        let further = policies.further();
+        let takes_ids =
+            |name: &String| further.iter().any(|policy| policy.name == *name && !policy.client_id.is_address());
+        if let Some(name) = asked.ids.keys().find(|name| !takes_ids(name)) {
+            return Err(BatchError::UnknownPolicy(index, name.clone()));
+        }
+        let mut keys = Keys::alone(self.limiter.key(asked.id.as_bytes()));
+        if let Some(ids) = policies.ids_per_peer() {
+            let peer = asked.peer.ok_or_else(|| BatchError::NoPeer(index, "max-ids-per-peer".to_owned()))?;
+            keys.peer = Some(ids.keys(peer, asked.id.as_bytes()));
+        }
+        for (key, policy) in keys.further.iter_mut().zip(further) {
+            *key = match (policy.client_id.is_address(), asked.peer, asked.ids.get(&policy.name)) {
+                (true, Some(peer), _) => Some(with_peer_id(peer, |id| policy.limiter.key(id))),
+                (false, _, Some(id)) if !id.is_empty() => Some(policy.limiter.key(id.as_bytes())),
+                (_, _, None) if policy.missing == Missing::Skip => None,
+                (true, ..) => return Err(BatchError::NoPeer(index, format!("the policy {}", policy.name))),
+                (false, ..) => return Err(BatchError::NoPolicyId(index, policy.name.clone())),
+            };
+        }
+        Ok(keys)
+    }
+
+    fn count_batch(&self, batch: &Batch<'_>, decisions: &[Decision]) {
         let allowed = decisions.iter().filter(|decision| decision.is_allow()).count() as u64;
         let all = decisions.len() as u64;
         self.count(|tally| match batch.peek {
@@ -61,7 +116,6 @@ impl Service {
                 tally.denied += all - allowed;
             }
         });
-        decisions
     }
 }
 

@@ -8,10 +8,11 @@
 //! | a path other than `/` | 404 |
 //! | another method than GET and HEAD on `/` | 405 with `Allow` |
 //! | no acceptable client id | 400, and no quota is touched |
-//! | all others | what the limiter decides |
+//! | all others | what the limiter decides, and further policies if there are any |
 
 mod batch;
 mod check;
+mod policies;
 mod refusal;
 
 use std::{cell::Cell, net::IpAddr, sync::Arc};
@@ -28,10 +29,11 @@ use crate::{
         response::{Answers, Persistence},
     },
     identity::{ClientIdSource, IdError, Trusted, client_address, with_peer_id, with_request_id},
+    policy::Policies,
     tally::Tally,
 };
 use refusal::IdErrorTexts;
-pub(crate) use refusal::{Refusal, Unclear};
+pub(crate) use refusal::{NoId, Refusal, Unclear};
 
 /// What a service needs to know.
 #[derive(Clone, Debug)]
@@ -71,13 +73,16 @@ impl Default for ServiceSettings {
 pub struct Service {
     limiter: Arc<Limiter>,
     client_id: ClientIdSource,
+    /// What else must allow, if anything.
+    policies: Option<Arc<Policies>>,
     limited_status: LimitedStatus,
     decides: bool,
     trusted: Trusted,
     proxied: bool,
     limits: Limits,
     answers: Answers,
-    id_errors: IdErrorTexts,
+    /// One for each policy, the first one's first.
+    id_errors: Vec<IdErrorTexts>,
     tally: Cell<Tally>,
 }
 
@@ -119,8 +124,9 @@ impl Service {
             proxied: settings.proxied,
             limits: settings.limits,
             answers: Answers::new(settings.limited_status, settings.ratelimit_headers),
-            id_errors: IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes),
+            id_errors: vec![IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes)],
             client_id: settings.client_id,
+            policies: None,
             tally: Cell::default(),
         }
     }
@@ -139,7 +145,7 @@ impl Service {
 
     /// Whether sessions must be told the address of their peer.
     pub fn needs_peer(&self) -> bool {
-        self.client_id.is_address() || self.decides || self.proxied
+        self.client_id.is_address() || self.decides || self.proxied || self.policies.is_some()
     }
 
     /// Whether every connection comes from a proxy that first says who connected to it.
@@ -173,8 +179,8 @@ impl Service {
     /// What `request` comes to at `now`. This is where quota is charged.
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        match self.admit(request, peer) {
-            Ok(key) => self.charge(key, now),
+        match self.admit(request).and_then(|()| self.charge(request, peer, now)) {
+            Ok(verdict) => verdict,
             Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
         }
     }
@@ -191,9 +197,15 @@ impl Service {
     }
 
     #[inline]
-    fn charge(&self, key: Key, now: Nanos) -> Verdict {
-        let decision = self.counted(self.limiter.decide(key, now));
-        Verdict::Decided(Judged { key, decision, teller: None })
+    fn charge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Result<Verdict, Refusal> {
+        let (key, decision) = match &self.policies {
+            None => {
+                let key = self.key(request, peer)?;
+                (key, self.limiter.decide(key, now))
+            }
+            Some(policies) => self.charge_all(policies, request, peer, now)?,
+        };
+        Ok(Verdict::Decided(Judged { key, decision: self.counted(decision), teller: None }))
     }
 
     /// The decision, counted.
@@ -205,15 +217,12 @@ impl Service {
 
     /// The same for a request that an upstream is to answer: every path, and every method but CONNECT.
     pub(crate) fn judge_forwarded(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        let key = match (request.method, request.expect) {
+        let verdict = match (request.method, request.expect) {
             (_, Expect::Other) => Err(Refusal::Expectation),
             (Method::Connect, _) => Err(Refusal::Method),
-            _ => self.key(request, peer),
+            _ => self.charge(request, peer, now),
         };
-        match key {
-            Ok(key) => self.charge(key, now),
-            Err(refusal) => self.refuse(refusal),
-        }
+        verdict.unwrap_or_else(|refusal| self.refuse(refusal))
     }
 
     /// Counts a request that was let through and then shed.
@@ -266,13 +275,13 @@ impl Service {
     }
 
     #[inline]
-    fn admit(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, Refusal> {
+    fn admit(&self, request: &Request<'_>) -> Result<(), Refusal> {
         if request.expect == Expect::Other {
             return Err(Refusal::Expectation);
         }
         match (request.method, request.target) {
             (Method::Unknown | Method::Connect, _) => Err(Refusal::Method),
-            (Method::Get | Method::Head, Target::Resource { path: b"/", .. }) => self.key(request, peer),
+            (Method::Get | Method::Head, Target::Resource { path: b"/", .. }) => Ok(()),
             (_, Target::Resource { path: b"/", .. } | Target::Server | Target::Authority) => Err(Refusal::MethodHere),
             (_, Target::Resource { .. }) => Err(Refusal::Path),
         }
@@ -281,11 +290,11 @@ impl Service {
     #[inline]
     fn key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, Refusal> {
         if self.client_id.is_address() {
-            return self.address_key(request, peer).map_err(Refusal::Id);
+            return self.address_key(request, peer).map_err(|error| Refusal::Id(NoId::first(error)));
         }
         let query = request.target.query();
         with_request_id(&self.client_id, request, query, self.limits.id_bytes, |id| self.limiter.key(id))
-            .map_err(Refusal::Id)
+            .map_err(|error| Refusal::Id(NoId::first(error)))
     }
 
     fn address_key(&self, request: &Request<'_>, peer: &mut Peer) -> Result<Key, IdError> {
@@ -296,7 +305,8 @@ impl Service {
         };
         let client = client_address(&self.client_id, request, address, &self.trusted);
         let key = with_peer_id(client, |id| self.limiter.key(id));
-        if self.client_id == ClientIdSource::PeerIp {
+        // Further policies need the address itself.
+        if self.client_id == ClientIdSource::PeerIp && self.policies.is_none() {
             *peer = Peer::Client { key, trusted: self.trusts(address) };
         }
         Ok(key)

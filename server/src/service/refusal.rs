@@ -21,14 +21,27 @@ pub(crate) enum Refusal {
     NotJson,
     BatchTooLarge,
     Stranger,
-    Id(IdError),
+    Id(NoId),
     Check(Profile, Unclear),
+}
+
+/// The policy with this number, 0 for the first, has no id to count by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct NoId {
+    pub policy: usize,
+    pub error: IdError,
+}
+
+impl NoId {
+    pub fn first(error: IdError) -> NoId {
+        NoId { policy: 0, error }
+    }
 }
 
 /// What a decision cannot be made on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Unclear {
-    Id(IdError),
+    Id(NoId),
     Uri(UriLost),
     Terms(TermsError),
 }
@@ -66,10 +79,10 @@ impl Service {
             Refusal::Stranger => {
                 ("403 Forbidden", "", "this address may not ask for decisions: name it in trusted-proxies\n")
             }
-            Refusal::Id(error) => ("400 Bad Request", "", self.id_errors.text(error)),
+            Refusal::Id(no_id) => ("400 Bad Request", "", self.explain(no_id)),
             Refusal::Check(profile, unclear) => {
                 let (fields, body) = match unclear {
-                    Unclear::Id(error) => (NO_CLIENT, self.id_errors.text(error)),
+                    Unclear::Id(no_id) => (NO_CLIENT, self.explain(no_id)),
                     Unclear::Uri(UriLost(field)) => (NO_CLIENT, uri_lost(field)),
                     Unclear::Terms(error) => (NO_REQUEST, error.explain()),
                 };
@@ -78,6 +91,10 @@ impl Service {
         };
         let answer = Plain { status, kind: "text/plain", fields, body };
         self.answers.plain(out, answer, persistence, head_only);
+    }
+
+    fn explain(&self, NoId { policy, error }: NoId) -> &str {
+        self.id_errors[policy].text(error)
     }
 }
 

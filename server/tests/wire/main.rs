@@ -12,6 +12,8 @@
 //! | `pipelining` | many requests in flight, in all splits, and peers that half-close |
 //! | `hostile` | peers that are slow, rude, many or gone |
 //! | `proxied` | the PROXY protocol |
+//! | `policies` | several policies, all of which must allow |
+//! | `rotation` | ids that clients make up, and how many of them an address may use |
 //! | `idle` | cores that had nothing to do and went to sleep |
 //! | `overload` | more work than a core can do, and how it is shared |
 //! | `exhaustion` | descriptors, memory, connections: what happens when they run out |
@@ -29,6 +31,7 @@
 //! | out of descriptors | `exhaustion::out_of_descriptors_it_waits_without_spinning_and_recovers_by_itself` |
 //! | too many connections | `exhaustion::beyond_the_connection_cap_newcomers_wait_their_turn` |
 //! | a flood of made-up ids | `exhaustion::a_flood_of_new_ids_takes_no_memory_and_frees_nobody` |
+//! | a new id in every request | `rotation::whoever_rotates_gets_so_many_ids_and_others_are_served` |
 //! | a flood of requests on hundreds of connections | `overload::a_flood_on_hundreds_of_connections_leaves_everybody_a_share` |
 //! | the wall clock is stepped | nothing to see: only `Date` reads it, and `clippy.toml` keeps it so |
 //! | the process is stopped and continued | `hostile::a_process_that_was_stopped_for_a_while_goes_on_within_its_limits` |
@@ -56,8 +59,10 @@ mod limits;
 mod listeners;
 mod overload;
 mod pipelining;
+mod policies;
 mod protocol;
 mod protocol_cases;
 mod proxied;
+mod rotation;
 mod start_up;
 mod support;

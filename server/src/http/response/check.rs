@@ -3,7 +3,7 @@
 use tollgate_limiter::{Decision, DeniedBy, Quota};
 
 use super::{Answers, Persistence, delta_seconds};
-use crate::http::decimal;
+use crate::{http::decimal, policy::place};
 
 impl Answers {
     /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`].
@@ -56,6 +56,7 @@ pub fn reason(decision: Decision) -> &'static str {
     match decision {
         Decision::Allow { .. } => "none",
         Decision::Deny { by, .. } => match by {
+            DeniedBy::Quota(place::IDS_PER_PEER) => "ids",
             DeniedBy::Quota(_) => "quota",
             DeniedBy::Debt(_) => "debt",
             DeniedBy::Full(_) => "full",

@@ -15,7 +15,7 @@ use super::{
     CloseReason, Reject,
     date::{self, imf_fixdate},
     decimal,
-    ratelimit::RateLimitFields,
+    ratelimit::{Advertised, RateLimitFields},
 };
 pub use check::reason;
 
@@ -71,6 +71,13 @@ impl Answers {
             date: Cell::new(imf_fixdate(0)),
             allowed: RefCell::new(Template::new("200 OK", "Content-Type: text/plain\r\nContent-Length: 2\r\n")),
             limited: RefCell::new(Template::new(limited.status(), "Content-Length: 0\r\nRetry-After: ")),
+        }
+    }
+
+    /// Names the quotas of further policies in `RateLimit` fields.
+    pub fn advertise(&mut self, further: Vec<Advertised>) {
+        if let Some(fields) = &mut self.ratelimit {
+            fields.get_mut().advertise(further);
         }
     }
 

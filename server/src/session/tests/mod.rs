@@ -9,6 +9,7 @@ mod identity;
 mod leaky;
 mod persistence;
 mod pipeline;
+mod policies;
 mod preamble;
 mod splits;
 
