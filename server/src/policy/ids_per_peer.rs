@@ -39,7 +39,7 @@ use crate::{http::Limits, identity::ClientIdSource};
 pub struct IdsPerPeer {
     /// Where a peer's address is read, if it is a trusted proxy.
     pub peer: ClientIdSource,
-    /// Allows what it hasn't seen. Must have forgotten, not remembered, whom it displaced.
+    /// Allows what it hasn't seen. Should forget whom it displaces: that id is new again, and stays as usable as any new one.
     pub seen: Limiter,
     /// Allows as many new ids as a peer may have.
     pub fresh: Limiter,

@@ -28,10 +28,15 @@ fn policy(name: &str, quotas: &[&str]) -> Policy {
 }
 
 fn ids_per_peer(most: &str, clients: u64) -> IdsPerPeer {
+    ids_per_peer_that(WhenFull::Forget, most, clients)
+}
+
+/// One whose table of those who were seen does this when it is full.
+fn ids_per_peer_that(when_full: WhenFull, most: &str, clients: u64) -> IdsPerPeer {
     let once = format!("1/{}", most.split_once('/').expect("N/PERIOD").1);
     IdsPerPeer {
         peer: ClientIdSource::PeerIp,
-        seen: limiter_for(clients, WhenFull::Forget, &[&once], None),
+        seen: limiter_for(clients, when_full, &[&once], None),
         fresh: limiter_for(clients, WhenFull::Remember, &[most], None),
     }
 }
@@ -112,13 +117,20 @@ fn of_several_denials_the_longest_is_told() {
 #[test]
 fn whoever_waits_waits_for_the_slowest() {
     let leaky = |quota: &str| format!("{quota},leaky-bucket,max-delay=1m");
-    let gate = Gate::new(limiter(&[&leaky("1/2s")]), vec![policy("address", &[&leaky("1/5s")])]);
+    let gate =
+        |first: &str, further: &str| Gate::new(limiter(&[&leaky(first)]), vec![policy("address", &[&leaky(further)])]);
     let delay = |decision| match decision {
         Decision::Allow { delay, .. } => delay.as_secs_ceil(),
         Decision::Deny { .. } => panic!("{decision:?}"),
     };
-    assert_eq!([0; 3].map(|at| delay(gate.decide(&["7", "a"], at))), [0, 5, 10]);
-    assert_eq!(delay(gate.decide(&["7", ""], 0)), 6, "the first policy's own queue");
+    for (first, further) in [("1/2s", "1/5s"), ("1/5s", "1/2s")] {
+        let gate = gate(first, further);
+        assert_eq!([0; 3].map(|at| delay(gate.decide(&["7", "a"], at))), [0, 5, 10], "{first} and {further}");
+        assert_eq!(delay(gate.peek(&["7", "a"], 0)), 15);
+    }
+    let gate = gate("1/2s", "1/5s");
+    assert!(gate.decide(&["7", "a"], 0).is_allow());
+    assert_eq!(delay(gate.decide(&["7", ""], 0)), 2, "the first policy's own queue");
 }
 
 /// Between the look and the charge another core has used up what was there: the charge alone, without a look before it.
@@ -276,9 +288,10 @@ mod ids {
         fn no_rotation_exceeds_the_bound(
             most in 1_u32..5,
             clients in prop::sample::select(&[4_u64, 1000][..]),
+            when_full in prop::sample::select(&WhenFull::ALL[..]),
             uses_of_ids in prop::collection::vec((0_u32..30, 0_u8..2, 0_u64..40), 1..250),
         ) {
-            let ids = ids_per_peer(&format!("{most}/100s"), clients);
+            let ids = ids_per_peer_that(when_full, &format!("{most}/100s"), clients);
             let mut passed: [Vec<(u64, u32)>; 2] = Default::default();
             let mut second = 0;
             for (id, peer, later) in uses_of_ids {
