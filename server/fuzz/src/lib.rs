@@ -11,13 +11,14 @@
 //! cd server && mkdir -p fuzz/corpus/session && RUSTC_BOOTSTRAP=1 cargo fuzz run session fuzz/corpus/session fuzz/seeds/session -- -max_total_time=600
 //! ```
 //!
-//! Answers of an upstream have checks of their own: [`answers`].
+//! Answers of an upstream have checks of their own, [`answers`], and so have PROXY headers, [`proxy_header`].
 //!
 //! Input of a target: one byte chooses the service, one says how many cuts follow, each cut is one byte (the length of a read), and what remains is
 //! what the peer sends; the last read gets all that is left.
 
 pub mod answers;
 pub mod oracle;
+pub mod proxy_header;
 
 use std::{cell::RefCell, sync::Arc};
 

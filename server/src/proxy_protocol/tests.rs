@@ -1,6 +1,10 @@
+use std::fs;
+use std::path::Path;
+
 use proptest::prelude::*;
 
 use super::*;
+use crate::checks::proxy_header::check_proxy_header;
 
 fn source(input: &[u8]) -> Result<Option<String>, Malformed> {
     match read(input) {
@@ -116,27 +120,26 @@ fn bytes() -> impl Strategy<Value = Vec<u8>> {
 }
 
 proptest! {
-    /// What the bytes come to is settled by one of them: before it more is needed, and nothing that follows changes it.
     #[test]
-    fn however_a_header_is_cut_into_reads_it_is_the_same(bytes in bytes()) {
-        let whole = read(&bytes);
-        let settled = (0..=bytes.len()).find(|end| read(&bytes[..*end]) != Progress::NeedMore).unwrap_or(bytes.len());
-        for end in 0..=bytes.len() {
-            prop_assert_eq!(read(&bytes[..end]), if end < settled { Progress::NeedMore } else { whole });
-        }
-        if let Progress::Header { consumed, .. } = whole {
-            prop_assert_eq!(consumed, settled);
-        }
-        prop_assert!(whole != Progress::NeedMore || bytes.len() < 16 + MOST_BYTES);
+    fn however_a_header_is_cut_into_reads_it_is_the_same_and_what_the_specification_says(bytes in bytes()) {
+        check_proxy_header(&bytes);
     }
 
     #[test]
-    fn one_changed_byte_is_read_or_refused_and_never_panics(bytes in bytes(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
+    fn so_is_one_with_a_changed_byte(bytes in bytes(), at in any::<prop::sample::Index>(), to in any::<u8>()) {
         let mut bytes = bytes;
         if !bytes.is_empty() {
             let at = at.index(bytes.len());
             bytes[at] = to;
         }
-        let _ = read(&bytes);
+        check_proxy_header(&bytes);
     }
+}
+
+#[test]
+fn the_seeds_of_the_fuzzer_hold() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/proxy_header");
+    let seeds: Vec<_> = fs::read_dir(folder).expect("seeds").map(|seed| seed.expect("a seed").path()).collect();
+    assert!(seeds.len() >= 10, "{seeds:?}");
+    seeds.iter().for_each(|seed| check_proxy_header(&fs::read(seed).expect("a file")));
 }
