@@ -154,6 +154,20 @@ fn proxies_and_programs_are_told_what_all_policies_say() {
 }
 
 #[test]
+fn all_listeners_count_by_the_same_policies() {
+    let listener = |mode: &str| format!("[[listener]]\naddress = \"127.0.0.1:0\"\nmode = \"{mode}\"\n");
+    let config = format!("max-ids-per-peer = \"3/1h\"\n{BY_ADDRESS}{}{}", listener("answer"), listener("decide"));
+    on_both_engines(|engine| {
+        let server = Launch::new(engine).without_listen().config(&config).start();
+        let mut peers = [0, 1].map(|number| Peer::connect(server.addresses[number]));
+        assert_eq!([passed(&mut peers[0], "a", 4), passed(&mut peers[1], "a", 4)], [4, 1]);
+        assert_eq!([passed(&mut peers[0], "b", 3), passed(&mut peers[1], "c", 4)], [3, 2]);
+        let elsewhere = |number: usize| from(2, server.addresses[number]);
+        assert_eq!((0..6).filter(|n| elsewhere(n % 2).get(&format!("new-{n}")).status == 200).count(), 3);
+    });
+}
+
+#[test]
 fn policies_are_shown_with_their_promise_when_it_starts() {
     on_both_engines(|engine| {
         let server = start(engine, "");
