@@ -7,7 +7,8 @@
 //!
 //! A client's quotas are named `"default"`, `"default-2"`, `"default-3"` in the order of the configuration. `w` is left out when the period is
 //! not a whole number of seconds, for the draft has no other unit. Quotas in shadow mode are not advertised, for they don't bind. Quotas of further
-//! policies stand behind them under the name of their policy. The bound on ids per peer isn't one of requests, so it stands nowhere.
+//! policies stand behind them under the name of their policy. The bound on ids per peer isn't one of requests: a
+//! denial by it tells the policies alone.
 
 use tollgate_limiter::{DeniedBy, Nanos, Quota};
 
@@ -43,7 +44,8 @@ impl RateLimitFields {
     ///
     /// What the resolution of an algorithm adds to `reset_after` (for 5 per 5 s, a third of a millisecond) is no reason to announce a second more:
     /// `t` is a forecast, while `Retry-After` is a promise and is not treated like this.
-    #[inline]
+    // Always: it is on the way of every request, and the quotas of further policies are enough for a compiler to make it a call.
+    #[inline(always)]
     pub fn append_allowed(
         &mut self,
         out: &mut Vec<u8>,
@@ -52,18 +54,21 @@ impl RateLimitFields {
         reset_after: Nanos,
         index: u8,
     ) {
-        if let Some((quota, resolution)) = self.append_policy(out, quotas, index) {
+        if self.append_policy(out, quotas) {
+            let Some(quota) = quotas.get(usize::from(index)) else {
+                return self.append_further_allowed(out, remaining, reset_after, index);
+            };
+            let resolution = self.resolutions.get(usize::from(index)).copied().unwrap_or_default();
             let until = reset_after.saturating_sub(resolution).as_secs_ceil();
-            self.append_standing(out, index, remaining.min(quota), until);
+            self.append_standing(out, index, remaining.min(quota.limit()), until);
         }
     }
 
     /// Appends the fields of a denied request, which may come back after so many seconds.
     #[inline]
     pub fn append_denied(&mut self, out: &mut Vec<u8>, quotas: &[Quota], by: DeniedBy, seconds: u64) {
-        let index = index_of(by);
-        if self.append_policy(out, quotas, index).is_some() {
-            self.append_standing(out, index, 0, seconds);
+        if self.append_policy(out, quotas) {
+            self.append_standing(out, index_of(by), 0, seconds);
         }
     }
 
@@ -72,23 +77,26 @@ impl RateLimitFields {
         *self = RateLimitFields { further, ..RateLimitFields::default() };
     }
 
-    /// The limit and the resolution of the quota that is to be told about, if there is one to be told about. A list of quotas is known again by its
-    /// address, so none may be moved or changed.
+    /// Whether there was something to append. A list of quotas is known again by its address, so none may be moved or changed.
     #[inline]
-    fn append_policy(&mut self, out: &mut Vec<u8>, quotas: &[Quota], index: u8) -> Option<(u32, Nanos)> {
+    fn append_policy(&mut self, out: &mut Vec<u8>, quotas: &[Quota]) -> bool {
         if self.address != quotas.as_ptr().addr() || self.length != quotas.len() {
             self.render_policy(quotas);
         }
-        let told = match (quotas.get(usize::from(index)), self.resolutions.get(usize::from(index))) {
-            (Some(quota), Some(resolution)) => (quota.limit(), *resolution),
-            _ => self.further(index).map(|(_, quota)| (quota.limit(), quota.resolution()))?,
-        };
         out.extend_from_slice(&self.policy);
-        (!self.policy.is_empty()).then_some(told)
+        !self.policy.is_empty()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn append_further_allowed(&self, out: &mut Vec<u8>, remaining: u32, reset_after: Nanos, index: u8) {
+        let (limit, resolution) =
+            self.further(index).map_or((u32::MAX, Nanos::ZERO), |(_, quota)| (quota.limit(), quota.resolution()));
+        let until = reset_after.saturating_sub(resolution).as_secs_ceil();
+        self.append_standing(out, index, remaining.min(limit), until);
     }
 
     /// The quota of a further policy that has this number, and that policy.
-    #[cold]
     fn further(&self, index: u8) -> Option<(&Advertised, &Quota)> {
         let (policy, quota) = place::taken_apart(index);
         let advertised = self.further.get(policy.checked_sub(1)?)?;
@@ -119,7 +127,8 @@ impl RateLimitFields {
             }
         }
         if !text.is_empty() {
-            text.extend_from_slice(b"\r\nRateLimit: ");
+            text.extend_from_slice(b"\r\n");
+            text.extend_from_slice(STANDING);
         }
     }
 
@@ -127,8 +136,8 @@ impl RateLimitFields {
     fn append_standing(&self, out: &mut Vec<u8>, index: u8, left: u32, until: u64) {
         if index == 0 {
             out.extend_from_slice(b"\"default\"");
-        } else {
-            self.append_other_name(out, index);
+        } else if !self.append_other_name(out, index) {
+            return;
         }
         out.extend_from_slice(b";r=");
         decimal::push(out, u64::from(left));
@@ -137,10 +146,18 @@ impl RateLimitFields {
         out.extend_from_slice(b"\r\n");
     }
 
-    #[cold]
-    fn append_other_name(&self, out: &mut Vec<u8>, index: u8) {
-        let name = self.further(index).map_or(FIRST, |(policy, _)| &policy.name);
-        append_name(out, name, place::taken_apart(index).1 as u8);
+    /// Whether a quota of this number has a name. If it has none, only the policies are told.
+    #[inline(never)]
+    fn append_other_name(&self, out: &mut Vec<u8>, index: u8) -> bool {
+        if index < place::QUOTAS {
+            append_name(out, FIRST, index);
+        } else if let Some((policy, _)) = self.further(index) {
+            append_name(out, &policy.name, place::taken_apart(index).1 as u8);
+        } else {
+            out.truncate(out.len() - STANDING.len());
+            return false;
+        }
+        true
     }
 }
 
@@ -156,14 +173,17 @@ fn append_name(out: &mut Vec<u8>, policy: &str, index: u8) {
     out.push(b'"');
 }
 
-/// The quota that a denial speaks of. A ban and the deny list belong to none: they are reported under the first.
+/// The quota that a denial speaks of. A ban belongs to none: it is reported under the first. Who is on the deny list has none.
 fn index_of(by: DeniedBy) -> u8 {
     match by {
         DeniedBy::Quota(index) | DeniedBy::Debt(index) | DeniedBy::Full(index) | DeniedBy::Cost(index) => index,
-        DeniedBy::Ban | DeniedBy::List => 0,
+        DeniedBy::Ban => 0,
+        DeniedBy::List => place::NONE,
     }
 }
 
+/// What follows the policies.
+const STANDING: &[u8] = b"RateLimit: ";
 /// What the first policy is called.
 pub const FIRST: &str = "default";
 const NANOS_PER_SECOND: u64 = 1_000_000_000;

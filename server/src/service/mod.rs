@@ -179,8 +179,11 @@ impl Service {
     /// What `request` comes to at `now`. This is where quota is charged.
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        match self.admit(request).and_then(|()| self.charge(request, peer, now)) {
-            Ok(verdict) => verdict,
+        if let Some(policies) = &self.policies {
+            return self.judge_by_all(policies, request, peer, now);
+        }
+        match self.admit(request).and_then(|()| self.key(request, peer)) {
+            Ok(key) => self.charge(key, now),
             Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
         }
     }
@@ -197,15 +200,9 @@ impl Service {
     }
 
     #[inline]
-    fn charge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Result<Verdict, Refusal> {
-        let (key, decision) = match &self.policies {
-            None => {
-                let key = self.key(request, peer)?;
-                (key, self.limiter.decide(key, now))
-            }
-            Some(policies) => self.charge_all(policies, request, peer, now)?,
-        };
-        Ok(Verdict::Decided(Judged { key, decision: self.counted(decision), teller: None }))
+    fn charge(&self, key: Key, now: Nanos) -> Verdict {
+        let decision = self.counted(self.limiter.decide(key, now));
+        Verdict::Decided(Judged { key, decision, teller: None })
     }
 
     /// The decision, counted.
@@ -220,7 +217,10 @@ impl Service {
         let verdict = match (request.method, request.expect) {
             (_, Expect::Other) => Err(Refusal::Expectation),
             (Method::Connect, _) => Err(Refusal::Method),
-            _ => self.charge(request, peer, now),
+            _ => match &self.policies {
+                None => self.key(request, peer).map(|key| self.charge(key, now)),
+                Some(policies) => self.charge_all(policies, request, peer, now),
+            },
         };
         verdict.unwrap_or_else(|refusal| self.refuse(refusal))
     }

@@ -4,7 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use tollgate_limiter::{Decision, Key, Nanos};
 
-use super::{NoId, Peer, Refusal, Service, refusal::IdErrorTexts};
+use super::{Judged, NoId, Peer, Refusal, Service, Verdict, refusal::IdErrorTexts};
 use crate::{
     http::{Request, ratelimit::Advertised},
     identity::{ClientIdSource, IdError, client_address, with_further_id, with_peer_id, with_request_id},
@@ -28,17 +28,32 @@ impl Service {
         self
     }
 
-    /// Decides by all policies on a request for `/`, or on one that is to be forwarded. Apart, so that one policy alone doesn't pay for it.
+    /// [`Service::judge`] where several policies must allow. Apart, so that one policy alone doesn't pay for it.
     #[inline(never)]
+    pub(super) fn judge_by_all(
+        &self,
+        policies: &Policies,
+        request: &Request<'_>,
+        peer: &mut Peer,
+        now: Nanos,
+    ) -> Verdict {
+        match self.admit(request).and_then(|()| self.charge_all(policies, request, peer, now)) {
+            Ok(verdict) => verdict,
+            Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
+        }
+    }
+
+    /// Decides by all policies.
     pub(super) fn charge_all(
         &self,
         policies: &Policies,
         request: &Request<'_>,
         peer: &mut Peer,
         now: Nanos,
-    ) -> Result<(Key, Decision), Refusal> {
+    ) -> Result<Verdict, Refusal> {
         let keys = self.keys(request, request.target.query(), peer).map_err(Refusal::Id)?;
-        Ok((keys.first, policies.decide(&self.limiter, &keys, 1, now)))
+        let decision = self.counted(policies.decide(&self.limiter, &keys, 1, now));
+        Ok(Verdict::Decided(Judged { key: keys.first, decision, teller: None }))
     }
 
     pub(super) fn decide_by_all(&self, keys: &Keys, cost: u32, now: Nanos) -> Decision {
