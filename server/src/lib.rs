@@ -77,6 +77,7 @@ pub mod http;
 pub mod identity;
 mod listener;
 pub mod log;
+pub mod overload;
 pub mod policy;
 pub mod preflight;
 pub mod proxy;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use tollgate::config::problem::Place;
 use tollgate::config::{Config, Cores, Listener, Mode, Problem, Typed, Upstream, file};
 use tollgate::identity::ClientIdSource;
+use tollgate::overload::class::Class;
 use tollgate::policy::Missing;
 use tollgate_limiter::{Algorithm, Capacity, Limiter, Nanos, Quota};
 
@@ -41,6 +42,8 @@ fn the_examples_in_the_example_file_are_right() {
     assert_eq!(config.overrides[1].quotas[1].algorithm(), Algorithm::TokenBucket);
     assert_eq!(config.quotas[1].max_delay(), Nanos::from_millis(250));
     assert!(config.quotas[1].is_shadow());
+    let classes: Vec<Class> = config.priorities.iter().map(|rule| rule.class).collect();
+    assert_eq!(classes, [Class::CriticalPlus, Class::Sheddable]);
     assert_eq!(config.policies.len(), 2);
     assert_eq!(config.policies[1].missing, Missing::Skip);
     let modes: Vec<String> = config.listeners.iter().map(Listener::to_string).collect();
@@ -58,6 +61,7 @@ fn the_example_file_shows_every_key() {
         "",
         "[timeouts]\n",
         "[http]\n",
+        "[overload]\n",
         "[bans]\nstrikes = 1\n",
         "[[override]]\n",
         "[[policy]]\n",
@@ -65,6 +69,7 @@ fn the_example_file_shows_every_key() {
         "[[listener]]\n",
         "[upstream.app]\n",
         "[upstream.app.breaker]\n",
+        "[[priority]]\n",
     ];
     let mut keys_seen = 0;
     for section in sections {
@@ -429,6 +434,43 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "[[listener]]\naddress = \"[::1]:1\"\nmode = \"answer\"\n\n[[listener]]\naddress = \"[::]:1\"\nmode = \"decide\"\n",
         5,
         "listener[2].address = \"[::]:1\": overlaps with [::1]:1 of listener[1]",
+    ),
+    ("[overload]\nenabled = \"maybe\"\n", 2, "overload.enabled = \"maybe\": write on or off"),
+    ("[overload]\ntarget = \"5ms\"\n", 2, "overload.target: no such key, did you mean overload.target-delay?"),
+    ("[overload]\ninterval = \"5ms\"\n", 1, "overload.target-delay: must be shorter than overload.interval"),
+    (
+        "[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n",
+        1,
+        "priority[1]: nothing is forwarded, so nothing has to wait: name an upstream",
+    ),
+    ("[priority]\nclass = \"critical\"\n", 1, "priority: expected tables: write [[priority]]"),
+    ("[[priority]]\nmatch = { method = \"GET\" }\n", 1, "priority[1].class: missing: write critical_plus"),
+    ("[[priority]]\nclass = \"critical\"\n", 1, "priority[1].match: missing: say which requests"),
+    (
+        "[[priority]]\nclass = \"urgent\"\nmatch = { method = \"GET\" }\n",
+        2,
+        "priority[1].class = \"urgent\": no such class: use critical_plus, critical, sheddable_plus or sheddable",
+    ),
+    ("[[priority]]\nclass = \"critical\"\nmatch = {}\n", 1, "priority[1].match: is empty: name a path-prefix"),
+    (
+        "[[priority]]\nclass = \"critical\"\nmatch = { path-prefix = \"search\" }\n",
+        3,
+        "priority[1].match.path-prefix = \"search\": not the beginning of a path: begin with /",
+    ),
+    (
+        "[[priority]]\nclass = \"critical\"\nmatch = { method = \"GET /\" }\n",
+        3,
+        "priority[1].match.method = \"GET /\": not a method",
+    ),
+    (
+        "[[priority]]\nclass = \"critical\"\nmatch = { header = \"X Y\" }\n",
+        3,
+        "priority[1].match.header = \"X Y\": not a header field: write NAME or NAME=VALUE",
+    ),
+    (
+        "[[priority]]\nclass = \"critical\"\nmatch = { header = \"X= y\" }\n",
+        3,
+        "priority[1].match.header = \"X= y\": no field has such a value",
     ),
 ];
 

@@ -9,6 +9,8 @@ use tollgate::config::{
 };
 use tollgate::http::Limits;
 use tollgate::identity::{ClientIdSource, Trusted};
+use tollgate::overload::OverloadSettings;
+use tollgate::overload::class::{Class, HeaderMatch, Match, Rule};
 use tollgate::policy::Missing;
 use tollgate::proxy::{Queue, UpstreamTimeouts};
 use tollgate_limiter::breaker::{self, SlidingWindowType, State};
@@ -167,6 +169,26 @@ fn some_listeners() -> impl Strategy<Value = (Vec<Listener>, Vec<Upstream>)> {
     })
 }
 
+fn some_overload() -> impl Strategy<Value = OverloadSettings> {
+    let spans = (1_000_u64..80_000_000_000, 1_u64..1_000_000);
+    (any::<bool>(), spans).prop_map(|(enabled, (target, more))| OverloadSettings {
+        enabled,
+        target_delay: Duration::from_micros(target),
+        interval: Duration::from_micros(target + more),
+    })
+}
+
+fn some_priorities() -> impl Strategy<Value = Vec<Rule>> {
+    let header = ("[A-Za-z-]{1,9}", prop::option::of("([!-~]([ -~]{0,9}[!-~])?)?"))
+        .prop_map(|(name, value)| HeaderMatch { name, value });
+    let path = "/[ -\"$->@-~äß]{0,20}";
+    let matching = (prop::option::of(path), prop::option::of("[A-Z!]{1,9}"), prop::option::of(header));
+    let matching = matching.prop_map(|(path_prefix, method, header)| Match { path_prefix, method, header });
+    let matching = matching.prop_filter("matches everything", |matching| *matching != Match::default());
+    let rule = (prop::sample::select(&Class::ALL[..]), matching);
+    prop::collection::vec(rule.prop_map(|(class, matching)| Rule { class, matching }), 0..5)
+}
+
 fn some_id() -> impl Strategy<Value = ClientIdSource> {
     prop_oneof![
         "\\PC{1,20}".prop_map(ClientIdSource::Query),
@@ -215,7 +237,8 @@ fn some_config() -> impl Strategy<Value = Config> {
         (any::<bool>(), networks),
         1_u64..1 << 32,
     );
-    (some_server(), words, some_quotas(), some_policies(), some_bans(), some_lists(), some_listeners()).prop_map(
+    let behind = (some_listeners(), some_overload(), some_priorities());
+    (some_server(), words, some_quotas(), some_policies(), some_bans(), some_lists(), behind).prop_map(
         |(
             server,
             words,
@@ -223,7 +246,7 @@ fn some_config() -> impl Strategy<Value = Config> {
             (policies, max_ids_per_peer),
             bans,
             (allow, deny, overrides),
-            (listeners, upstreams),
+            ((listeners, upstreams), overload, priorities),
         )| {
             let (client_id, io, limited_status, when_full, (ratelimit_headers, trusted_proxies), max_clients) = words;
             Config {
@@ -242,6 +265,8 @@ fn some_config() -> impl Strategy<Value = Config> {
                 deny,
                 overrides,
                 listeners,
+                overload,
+                priorities: if upstreams.is_empty() { Vec::new() } else { priorities },
                 upstreams,
                 ..server
             }

@@ -15,7 +15,7 @@ use super::problem::{ConfigError, Place, Problem, quoted};
 use super::quota::{self, TypedQuota};
 use super::section::{Review, Section};
 use super::typed::{At, Typed, TypedOverride};
-use super::{Bans, MaxIdsPerPeer, listener, policy, units, upstream, value};
+use super::{Bans, MaxIdsPerPeer, listener, overload, policy, units, upstream, value};
 use crate::boot::Timeouts;
 use crate::http::Limits;
 
@@ -78,6 +78,8 @@ fn top(review: &mut Review, table: &DeTable<'_>) -> Typed {
         listeners: listener::read(&mut top, review),
         upstreams: upstream::read(&mut top, review),
         upstream_servers: None,
+        overload: overload::read(&mut top, review),
+        priorities: overload::read_priorities(&mut top, review),
     };
     top.finish(review);
     typed

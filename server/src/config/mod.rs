@@ -17,6 +17,7 @@ pub mod file;
 pub mod listener;
 pub mod log_level;
 pub mod machine;
+mod overload;
 pub mod policy;
 pub mod print;
 pub mod problem;
@@ -45,6 +46,8 @@ pub use upstream::{ServerName, Upstream};
 use crate::boot::{BootSettings, IoMode, ListenerSettings, Timeouts};
 use crate::http::Limits;
 use crate::identity::{ClientIdSource, Trusted};
+use crate::overload::OverloadSettings;
+use crate::overload::class::Rule;
 use crate::proxy::ProxySettings;
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
@@ -96,6 +99,10 @@ pub struct Config {
     pub http: Limits,
     /// What stands behind the gate, in the order of names; each is used by a listener.
     pub upstreams: Vec<Upstream>,
+    /// What happens when more comes than that can do.
+    pub overload: OverloadSettings,
+    /// Which requests matter how much then; the first rule that matches counts.
+    pub priorities: Vec<Rule>,
 }
 
 /// Quotas that hold for particular clients.
@@ -124,6 +131,7 @@ impl Config {
             proxy_protocol: typed.proxy_protocol.unwrap_or(false),
         };
         let listeners = listener::meant(&short, &typed.listeners, &upstreams, &mut problems);
+        overload::check(&typed.priorities, &upstreams, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -162,6 +170,8 @@ impl Config {
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
             upstreams: upstreams.into_iter().map(|(_, upstream)| upstream).collect(),
+            overload: typed.overload.unwrap_or_default(),
+            priorities: typed.priorities.into_iter().map(|(_, rule)| rule).collect(),
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));
         if problems.is_empty() { Ok(config) } else { Err(problems) }
@@ -249,7 +259,8 @@ impl Config {
     ///
     /// The name that nobody knows.
     pub fn proxy_settings(&self) -> Result<Vec<ProxySettings>, ConfigError> {
-        let settings = self.upstreams.iter().map(Upstream::settings).collect::<Result<_, _>>();
+        let settings = |upstream: &Upstream| upstream.settings(self.overload, self.priorities.clone());
+        let settings = self.upstreams.iter().map(settings).collect::<Result<_, _>>();
         settings.map_err(|problem| ConfigError::Wrong { path: None, problems: vec![problem] })
     }
 }

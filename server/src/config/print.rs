@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::units::{show_count, show_duration, show_size};
 use super::{Config, Listener, Mode, TypedQuota, Upstream, breaker};
+use crate::overload::class::Match;
 
 /// `config` as TOML, every key present.
 pub fn toml(config: &Config) -> String {
@@ -46,6 +47,8 @@ pub fn toml(config: &Config) -> String {
     for upstream in &config.upstreams {
         self::upstream(&mut out, upstream);
     }
+    overload(&mut out, config);
+    priorities(&mut out, config);
     out
 }
 
@@ -136,6 +139,26 @@ fn upstream(out: &mut String, upstream: &Upstream) {
             breaker::Shown::Bare(value) => line(out, key, value),
             breaker::Shown::Text(value) => text(out, key, value),
         }
+    }
+}
+
+fn overload(out: &mut String, config: &Config) {
+    let overload = &config.overload;
+    out.push_str("\n[overload]\n");
+    line(out, "enabled", overload.enabled);
+    text(out, "target-delay", show_duration(overload.target_delay));
+    text(out, "interval", show_duration(overload.interval));
+}
+
+fn priorities(out: &mut String, config: &Config) {
+    for rule in &config.priorities {
+        out.push_str("\n[[priority]]\n");
+        text(out, "class", rule.class);
+        let Match { path_prefix, method, header } = &rule.matching;
+        let header = header.as_ref().map(ToString::to_string);
+        let keys = [("path-prefix", path_prefix), ("method", method), ("header", &header)];
+        let keys = keys.into_iter().filter_map(|(key, value)| Some(format!("{key} = {}", quoted(value.as_ref()?))));
+        line(out, "match", format_args!("{{ {} }}", keys.collect::<Vec<_>>().join(", ")));
     }
 }
 

@@ -241,6 +241,9 @@ const IN_TABLES: &[&str] = &[
     "bans.strikes",
     "bans.within",
     "bans.durations",
+    "overload.enabled",
+    "overload.target-delay",
+    "overload.interval",
 ];
 
 /// Below this likeness a suggestion misleads more than it helps (`jaro_winkler("port", "io")` is 0.5).

@@ -16,6 +16,8 @@ use super::{Bans, LogLevel, MaxIdsPerPeer, ServerName, Upstream};
 use crate::boot::{IoMode, Timeouts};
 use crate::http::Limits;
 use crate::identity::ClientIdSource;
+use crate::overload::OverloadSettings;
+use crate::overload::class::Rule;
 use crate::service::LimitedStatus;
 
 /// Settings as typed on the command line or in a file.
@@ -77,6 +79,10 @@ pub struct Typed {
     pub upstreams: Vec<(At, Upstream)>,
     /// Its servers, instead of those above.
     pub upstream_servers: Option<Vec<ServerName>>,
+    /// What happens when more comes than that can do.
+    pub overload: Option<OverloadSettings>,
+    /// Which requests matter how much then.
+    pub priorities: Vec<(At, Rule)>,
 }
 
 /// Quotas of particular clients, as typed.
@@ -141,6 +147,8 @@ impl Typed {
             listeners: either(self.listeners, below.listeners),
             upstreams: either(self.upstreams, below.upstreams),
             upstream_servers: self.upstream_servers.or(below.upstream_servers),
+            overload: self.overload.or(below.overload),
+            priorities: either(self.priorities, below.priorities),
         }
     }
 }

@@ -13,6 +13,8 @@ use super::typed::At;
 use super::units::{self, show_duration};
 use super::{Problem, breaker, value};
 use crate::http::host;
+use crate::overload::OverloadSettings;
+use crate::overload::class::Rule;
 use crate::proxy::{ProxySettings, Queue, UpstreamTimeouts};
 use crate::screen::plural;
 
@@ -87,7 +89,7 @@ impl ServerName {
 
 impl Upstream {
     /// With the names of its servers looked up; once, at start.
-    pub(super) fn settings(&self) -> Result<ProxySettings, Problem> {
+    pub(super) fn settings(&self, overload: OverloadSettings, priorities: Vec<Rule>) -> Result<ProxySettings, Problem> {
         let mut servers = Vec::new();
         for server in &self.servers {
             for address in server.resolve()? {
@@ -102,6 +104,8 @@ impl Upstream {
             max_in_flight: self.max_in_flight,
             queue: self.queue,
             timeouts: self.timeouts,
+            overload,
+            priorities,
         })
     }
 }

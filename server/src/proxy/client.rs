@@ -238,7 +238,7 @@ impl<S: Socket + 'static> Client<S> {
         (self.owed, self.heads) = (owed, heads);
         let site = &self.gate.site;
         let span = match owed {
-            Owed::NextRequest => site.idle,
+            Owed::NextRequest => self.gate.idle(),
             Owed::LastRequest => LAST_CHANCE,
             Owed::Head => site.head,
             Owed::Content => site.body,

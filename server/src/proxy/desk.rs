@@ -124,7 +124,8 @@ impl<S: Socket + 'static> Desk<S> {
                 return consumed;
             }
             let service = self.gate.site.service();
-            let (length, step) = self.intake.step(rest, now, service, &self.gate.upstream.host);
+            let upstream = &self.gate.upstream;
+            let (length, step) = self.intake.step(rest, now, service, &upstream.host, &upstream.priorities);
             consumed += length;
             let more = consumed < input.len();
             self.line.more.set(more);

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::rc::Rc;
 use std::task::Poll;
 
@@ -16,6 +17,9 @@ use super::upstream::Visit;
 use crate::http::CloseReason;
 use crate::http::response::Persistence;
 use crate::http::upstream::reader::Asked;
+use crate::overload::class::Class;
+use crate::overload::cursor::Priority;
+use crate::overload::level::Level;
 use crate::socket::{Dial, Event, Socket};
 
 /// A request that was let through.
@@ -27,6 +31,7 @@ pub(super) struct Job {
     /// Idempotent, and without content: doing it twice does no harm.
     pub repeatable: bool,
     pub key: Key,
+    pub class: Class,
     pub decision: Decision,
     pub persistence: Persistence,
     /// Counts the requests of the connection.
@@ -70,6 +75,7 @@ pub(super) enum State {
 /// What the exchanges of one connection know of each other.
 #[derive(Debug, Default)]
 pub(super) struct Line {
+    /// The connection is to end: the server goes down, or protects itself.
     pub draining: Cell<bool>,
     /// The number of the newest request.
     pub newest: Cell<u64>,
@@ -79,6 +85,15 @@ pub(super) struct Line {
     pub sealed: Cell<bool>,
     /// When the first of them wants to be looked at, whatever happens.
     pub alarm: Cell<Option<Nanos>>,
+}
+
+impl Job {
+    /// A number that nobody can foresee.
+    fn chance(&self, now: Nanos) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        (self.key, self.number, now).hash(&mut hasher);
+        hasher.finish()
+    }
 }
 
 impl Exchange {
@@ -135,13 +150,19 @@ pub(super) async fn run<S: Socket>(
         State::Awaited => {
             let service = gate.site.service();
             match failure {
-                Failure::Shed(_) => service.count_shed(),
+                Failure::Shed(_) => {
+                    service.count_shed(job.class);
+                    if gate.upstream.slots.level() == Level::Protecting {
+                        line.draining.set(true);
+                    }
+                }
                 Failure::Unavailable { .. } => service.count_unavailable(),
                 _ => tracing::debug!(?failure, "an exchange failed"),
             }
             let persistence = line.persistence(&job, &exchange);
             let down = &mut exchange.down.borrow_mut();
-            failure.answer(|answer| service.answers().plain(down, answer, persistence, job.asked.head_only));
+            let chance = job.chance(dialer.now());
+            failure.answer(chance, |answer| service.answers().plain(down, answer, persistence, job.asked.head_only));
             exchange.set(State::Done { closes: matches!(persistence, Persistence::Close(_)) });
         }
         State::Begun => exchange.set(State::Cut { reset: false }),
@@ -162,10 +183,11 @@ async fn forward<S: Socket>(
         line.sleep_until(dialer, dialer.now().saturating_add(delay)).await;
     }
     let upstream = &gate.upstream;
+    let priority = Priority::new(job.class, job.key, dialer.now());
+    upstream.slots.admit(priority, dialer.now()).map_err(Failure::Shed)?;
     // Nobody waits for a service that may not be called.
     upstream.admits(dialer.now())?;
-    let patience = dialer.now().saturating_add(upstream.timeouts.queue);
-    let slot = upstream.slots.take(line.sleep_until(dialer, patience)).await;
+    let slot = upstream.slots.take(job.class, || dialer.now(), |at| line.sleep_until(dialer, at)).await;
     let _slot = slot.map_err(|shed| match shed {
         Shed::Flushed => upstream.unavailable(dialer.now()),
         shed => Failure::Shed(shed),

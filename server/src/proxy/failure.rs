@@ -2,8 +2,8 @@
 //!
 //! | event | answer |
 //! |---|---|
+//! | others are more important; no slot, and the queue is full, or it took too long there | 503 with `Retry-After` 1 to 3: shed |
 //! | no server whose breaker permits a call, also while waiting | 503 with `Retry-After`: unavailable |
-//! | no slot, and the queue is full, or it took too long there | 503 with `Retry-After`: shed |
 //! | connect refused, connection lost before the head of the answer | one more try if [`Failure::allows_retry`], then 502 |
 //! | what came is no answer | 502 |
 //! | connect, head or the whole too late | 504 |
@@ -73,8 +73,9 @@ impl Failure {
         matches!(self, Failure::Lost { .. } | Failure::Malformed(_))
     }
 
-    /// Gives `tell` what the client is told, if it has been told nothing yet. The field is that of RFC 9209.
-    pub fn answer(self, tell: impl FnOnce(Plain<'_>)) {
+    /// Gives `tell` what the client is told, if it has been told nothing yet. The field is that of RFC 9209. `chance` spreads those who are to come
+    /// back, or they would all come at once.
+    pub fn answer(self, chance: u64, tell: impl FnOnce(Plain<'_>)) {
         let breaker_open;
         let (status, fields, body) = match self {
             Failure::Unavailable { retry_after } => {
@@ -84,7 +85,7 @@ impl Failure {
             }
             Failure::Shed(_) => (
                 "503 Service Unavailable",
-                "Retry-After: 1\r\nProxy-Status: tollgate; error=connection_limit_reached\r\n",
+                SHED[(chance % SHED.len() as u64) as usize],
                 "too many requests are waiting for this service: try again in a moment\n",
             ),
             Failure::NoSocket => (
@@ -122,6 +123,11 @@ impl Failure {
     }
 }
 
+const SHED: [&str; 3] = [
+    "Retry-After: 1\r\nProxy-Status: tollgate; error=connection_limit_reached\r\n",
+    "Retry-After: 2\r\nProxy-Status: tollgate; error=connection_limit_reached\r\n",
+    "Retry-After: 3\r\nProxy-Status: tollgate; error=connection_limit_reached\r\n",
+];
 const BREAKER_OPEN: &str = "Proxy-Status: tollgate; error=destination_unavailable; details=\"breaker-open\"\r\n";
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::http::{
     CloseReason, Limits, Progress, Reject, Request, body::Body, chunked::Passed, framing::Framing, request::Expect,
     request_line::Method, response::Persistence, scan::HeadScan,
 };
+use crate::overload::class::{Rule, class_of};
 use crate::service::{Judged, Peer, Service, Verdict};
 use crate::session::persistence;
 
@@ -85,7 +86,15 @@ impl Intake {
     }
 
     /// Takes the next step with `input`, and says how much of it is done with. `host` is for requests that name none.
-    pub fn step(&mut self, input: &[u8], now: Nanos, service: &Service, host: &str) -> (usize, Step) {
+    /// `priorities` put requests into classes.
+    pub fn step(
+        &mut self,
+        input: &[u8],
+        now: Nanos,
+        service: &Service,
+        host: &str,
+        priorities: &[Rule],
+    ) -> (usize, Step) {
         match &mut self.stage {
             Stage::Head(scan) => match Request::receive(scan, input, service.limits(), service.client_field()) {
                 Progress::NeedMore => {
@@ -100,7 +109,7 @@ impl Intake {
                 Progress::Request { request, consumed } => {
                     self.begun = None;
                     self.heads += 1;
-                    (consumed, self.on_request(&input[..consumed], &request, now, service, host))
+                    (consumed, self.on_request(&input[..consumed], &request, now, service, host, priorities))
                 }
             },
             Stage::Content { .. } => self.on_content(input),
@@ -144,7 +153,15 @@ impl Intake {
         }
     }
 
-    fn on_request(&mut self, head: &[u8], request: &Request<'_>, now: Nanos, service: &Service, host: &str) -> Step {
+    fn on_request(
+        &mut self,
+        head: &[u8],
+        request: &Request<'_>,
+        now: Nanos,
+        service: &Service,
+        host: &str,
+        priorities: &[Rule],
+    ) -> Step {
         let (key, decision) = match service.judge_forwarded(request, &mut self.peer, now) {
             Verdict::Decided(Judged { key, decision: decision @ Decision::Allow { .. }, .. }) => (key, decision),
             verdict => return self.answer(Why::Judged(verdict), request, service.limits()),
@@ -176,6 +193,7 @@ impl Intake {
             asked: Asked { head_only, http10: request.http10, continues },
             repeatable: !has_content && is_idempotent(head),
             key,
+            class: class_of(priorities, request),
             decision,
             persistence,
             number: self.requests,

@@ -54,6 +54,7 @@ pub use settings::{ProxyServer, ProxySettings, Queue, UpstreamTimeouts};
 
 use crate::connection::Site;
 use crate::drain::Control;
+use crate::overload::level::Level;
 use crate::socket::Socket;
 use upstream::Upstream;
 
@@ -78,17 +79,29 @@ impl<S: Socket> Upstreams<S> {
     }
 
     /// Closes upstream connections that have been idle for too long, or that the upstream has closed; heeds what other cores have seen of
-    /// its servers.
+    /// its servers; lets the queues see the time.
     pub fn sweep(&self, now: Nanos) {
         for upstream in &self.0 {
-            upstream.sweep();
+            upstream.sweep(now);
             upstream.look_at_breakers(now);
+        }
+    }
+}
+
+impl<S: Socket> Gate<S> {
+    /// For how long a client may leave its connection unused.
+    fn idle(&self) -> Nanos {
+        match self.upstream.slots.level() {
+            Level::Protecting => self.site.idle.min(IDLE_PROTECTING),
+            Level::Normal | Level::Busy | Level::Shedding => self.site.idle,
         }
     }
 }
 
 /// Requests of one connection that are under way or whose answers wait for their turn.
 const MOST_REPLIES: usize = 16;
+/// How long an unused connection stays while important requests are shed.
+const IDLE_PROTECTING: Nanos = Nanos::from_secs(5);
 /// What an exchange holds in either direction before the side that it comes from is no longer read.
 const BUFFER: usize = 32 << 10;
 /// What it holds of an answer that waits for those before it.

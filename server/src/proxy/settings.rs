@@ -6,6 +6,9 @@ use std::time::Duration;
 
 use tollgate_limiter::breaker::CircuitBreaker;
 
+use crate::overload::OverloadSettings;
+use crate::overload::class::Rule;
+
 /// An upstream.
 #[derive(Clone, Debug)]
 pub struct ProxySettings {
@@ -19,6 +22,10 @@ pub struct ProxySettings {
     pub queue: Queue,
     /// How long each thing may take.
     pub timeouts: UpstreamTimeouts,
+    /// What happens when more comes than it can do.
+    pub overload: OverloadSettings,
+    /// Which requests matter how much.
+    pub priorities: Vec<Rule>,
 }
 
 /// One server, and what says whether it may be called.

@@ -1,49 +1,89 @@
-//! How many requests may be upstream at a time, and the queue of those that wait: a line for one core and one upstream, first come, first served.
+//! How many requests may be upstream at a time, and who waits for that: the rules of [`crate::overload`], for the tasks of one core and one upstream.
 //!
 //! A slot is a guard, and so is a place in the queue. Whoever leaves, answered or not, makes room for the next.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::{Poll, Waker};
 
 use futures_lite::future;
+use tollgate_limiter::Nanos;
+
+use super::settings::ProxySettings;
+use crate::overload::Admission;
+use crate::overload::class::Class;
+use crate::overload::cursor::Priority;
+use crate::overload::level::Level;
+use crate::overload::queue::{Full, Joined, Leave, Queues, Ticket};
+use crate::overload::target::Target;
 
 /// The slots of one upstream.
 pub(super) struct Slots {
+    /// Its name in a log.
+    upstream: String,
     most: Cell<usize>,
     taken: Cell<usize>,
-    queue: RefCell<VecDeque<Rc<Waiter>>>,
-    most_waiting: usize,
+    /// When anything happened last.
+    last: Cell<Nanos>,
+    queues: RefCell<Queues<Rc<Waiter>>>,
+    /// `None`: what is configured is all there is.
+    control: Option<RefCell<Control>>,
+}
+
+/// What reacts to overload.
+struct Control {
+    admission: Admission,
+    target: Target,
 }
 
 /// Why a request gets no slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shed {
+    /// Others are more important, and not all can be served.
+    Priority,
     QueueFull,
+    /// It made room for a more important one.
+    Evicted,
     QueueTimeout,
-    /// It waited for a service that is not to be called any more.
+    /// It had waited for too long when its turn came.
+    TooOld,
+    /// The upstream is not to be called any more.
     Flushed,
 }
 
 /// A slot, until it is dropped.
-#[derive(Debug)]
 #[must_use]
-pub(super) struct Slot<'s>(&'s Slots);
+pub(super) struct Slot<'s, T: Fn() -> Nanos> {
+    slots: &'s Slots,
+    time: T,
+}
 
 #[derive(Default)]
 struct Waiter {
-    /// The slot is its own.
-    granted: Cell<bool>,
-    /// It waits in vain.
-    flushed: Cell<bool>,
+    /// The slot is its own, or it will get none.
+    outcome: Cell<Option<Result<(), Shed>>>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Slots {
-    pub fn new(most: usize, most_waiting: usize) -> Slots {
-        Slots { most: Cell::new(most), taken: Cell::new(0), queue: RefCell::default(), most_waiting }
+    pub fn new(settings: &ProxySettings) -> Slots {
+        let overload = &settings.overload;
+        let control = || {
+            let interval = overload.interval.into();
+            RefCell::new(Control {
+                admission: Admission::new(interval),
+                target: Target::new(settings.max_in_flight, interval),
+            })
+        };
+        Slots {
+            upstream: settings.host.clone(),
+            most: Cell::new(settings.max_in_flight),
+            taken: Cell::new(0),
+            last: Cell::new(Nanos::ZERO),
+            queues: RefCell::new(Queues::new(settings.queue.max, settings.queue.timeout.into(), overload.delays())),
+            control: overload.enabled.then(control),
+        }
     }
 
     /// Slots in use.
@@ -51,101 +91,162 @@ impl Slots {
         self.taken.get()
     }
 
-    /// A slot, at once or when one is free, unless it is `too_late` then.
-    pub async fn take(&self, too_late: impl Future<Output = ()>) -> Result<Slot<'_>, Shed> {
-        if self.has_room() {
-            self.taken.set(self.taken.get() + 1);
-            return Ok(Slot(self));
+    /// How bad it is.
+    pub fn level(&self) -> Level {
+        self.control.as_ref().map_or(Level::Normal, |control| control.borrow().admission.level())
+    }
+
+    /// Whether a request of this priority is among those that can be served.
+    pub fn admit(&self, priority: Priority, now: Nanos) -> Result<(), Shed> {
+        let Some(control) = &self.control else { return Ok(()) };
+        let admission = &mut control.borrow_mut().admission;
+        self.turn(admission, now);
+        if admission.admit(priority) { Ok(()) } else { Err(Shed::Priority) }
+    }
+
+    /// A slot, at once or when it is this one's turn, unless `sleep_until` the moment up to which it may wait is over before.
+    pub async fn take<T, S>(
+        &self,
+        class: Class,
+        time: T,
+        sleep_until: impl FnOnce(Nanos) -> S,
+    ) -> Result<Slot<'_, T>, Shed>
+    where
+        T: Fn() -> Nanos + Copy,
+        S: Future<Output = ()>,
+    {
+        let now = time();
+        self.last.set(now);
+        self.hand_out(now);
+        if self.has_room(now) {
+            self.queues.borrow_mut().pass(now);
+            self.note_taken();
+            return Ok(Slot { slots: self, time });
         }
-        let place = self.queue_up()?;
-        let in_time = place.granted();
+        let (place, until) = self.queue_up(class, time)?;
+        let turn = place.turn();
         let too_late = async {
-            too_late.await;
+            sleep_until(until).await;
+            place.expire();
             Err(Shed::QueueTimeout)
         };
-        future::or(in_time, too_late).await?;
+        future::or(turn, too_late).await?;
         Ok(place.into_slot())
     }
 
-    fn queue_up(&self) -> Result<Place<'_>, Shed> {
-        let mut queue = self.queue.borrow_mut();
-        if queue.len() >= self.most_waiting {
-            return Err(Shed::QueueFull);
-        }
-        let waiter = Rc::<Waiter>::default();
-        queue.push_back(Rc::clone(&waiter));
-        Ok(Place { slots: self, waiter })
+    /// Tells all who wait that they wait in vain.
+    pub fn flush(&self) {
+        self.queues.borrow_mut().flush(|waiter| waiter.settle(Err(Shed::Flushed)));
     }
 
     /// So many slots there are from now on. Who waits comes in where there are more now; where there are fewer, those who have one keep it.
     pub fn set_most(&self, most: usize) {
         self.most.set(most);
-        self.let_in();
+        if let Some(control) = &self.control {
+            control.borrow_mut().target.set_most(most);
+        }
+        self.hand_out(self.last.get());
     }
 
-    /// Tells all who wait that they wait in vain.
-    pub fn flush(&self) {
-        for waiter in self.queue.take() {
-            waiter.flushed.set(true);
-            waiter.wake();
+    /// The upstream has answered with this status. One that refuses gets fewer requests at a time.
+    pub fn note_answer(&self, status: u16, now: Nanos) {
+        if let Some(control) = &self.control {
+            control.borrow_mut().target.on_answer(matches!(status, 429 | 503), self.taken.get(), now);
         }
     }
 
-    fn has_room(&self) -> bool {
-        self.taken.get() < self.most.get()
+    /// Lets time pass, for the level, when no request does.
+    pub fn tick(&self, now: Nanos) {
+        self.last.set(now);
+        if let Some(control) = &self.control {
+            self.turn(&mut control.borrow_mut().admission, now);
+        }
     }
 
-    /// Hands a slot on, or has one more.
-    fn release(&self) {
+    fn turn(&self, admission: &mut Admission, now: Nanos) {
+        let before = admission.turn(now, || self.queues.borrow_mut().are_overloaded(now));
+        if let Some(before) = before {
+            let (level, upstream) = (admission.level(), &self.upstream);
+            if level > before {
+                let waiting = self.queues.borrow().len();
+                tracing::warn!(%level, %before, %upstream, waiting, "more comes than the service can do");
+            } else {
+                tracing::info!(%level, %before, %upstream, "the service catches up");
+            }
+        }
+    }
+
+    fn has_room(&self, now: Nanos) -> bool {
+        let most = self.control.as_ref().map_or(self.most.get(), |control| control.borrow_mut().target.at(now));
+        self.taken.get() < most
+    }
+
+    fn note_taken(&self) {
+        self.taken.set(self.taken.get() + 1);
+    }
+
+    fn queue_up<T: Fn() -> Nanos + Copy>(&self, class: Class, time: T) -> Result<(Place<'_, T>, Nanos), Shed> {
+        let waiter = Rc::<Waiter>::default();
+        let joined = self.queues.borrow_mut().join(class, Rc::clone(&waiter), time());
+        let Joined { ticket, until, evicted } = joined.map_err(|Full| Shed::QueueFull)?;
+        if let Some(evicted) = evicted {
+            evicted.settle(Err(Shed::Evicted));
+        }
+        Ok((Place { slots: self, ticket, waiter, time }, until))
+    }
+
+    /// Gives the slots that are free to those whose turn it is.
+    fn hand_out(&self, now: Nanos) {
+        while !self.queues.borrow().is_empty() && self.has_room(now) {
+            let next = self.queues.borrow_mut().next(now, |waiter| waiter.settle(Err(Shed::TooOld)));
+            if let Some(waiter) = next {
+                self.note_taken();
+                waiter.settle(Ok(()));
+            }
+        }
+    }
+
+    fn release(&self, now: Nanos) {
+        self.last.set(now);
         self.taken.set(self.taken.get() - 1);
-        self.let_in();
+        self.hand_out(now);
     }
+}
 
-    fn let_in(&self) {
-        while self.has_room()
-            && let Some(waiter) = self.queue.borrow_mut().pop_front()
-        {
-            self.taken.set(self.taken.get() + 1);
-            waiter.granted.set(true);
-            waiter.wake();
-        }
+impl std::fmt::Debug for Slots {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} of {} taken, {} waiting", self.taken.get(), self.most.get(), self.queues.borrow().len())
+    }
+}
+
+impl<T: Fn() -> Nanos> Drop for Slot<'_, T> {
+    fn drop(&mut self) {
+        self.slots.release((self.time)());
     }
 }
 
 impl Waiter {
-    fn wake(&self) {
+    fn settle(&self, outcome: Result<(), Shed>) {
+        self.outcome.set(Some(outcome));
         if let Some(waker) = self.waker.borrow_mut().take() {
             waker.wake();
         }
     }
 }
 
-impl std::fmt::Debug for Slots {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} of {} taken, {} waiting", self.taken.get(), self.most.get(), self.queue.borrow().len())
-    }
-}
-
-impl Drop for Slot<'_> {
-    fn drop(&mut self) {
-        self.0.release();
-    }
-}
-
 /// A place in the queue.
-struct Place<'s> {
+struct Place<'s, T: Fn() -> Nanos> {
     slots: &'s Slots,
+    ticket: Ticket,
     waiter: Rc<Waiter>,
+    time: T,
 }
 
-impl<'s> Place<'s> {
-    async fn granted(&self) -> Result<(), Shed> {
+impl<'s, T: Fn() -> Nanos + Copy> Place<'s, T> {
+    async fn turn(&self) -> Result<(), Shed> {
         poll_fn(|cx| {
-            if self.waiter.granted.get() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.waiter.flushed.get() {
-                return Poll::Ready(Err(Shed::Flushed));
+            if let Some(outcome) = self.waiter.outcome.get() {
+                return Poll::Ready(outcome);
             }
             *self.waiter.waker.borrow_mut() = Some(cx.waker().clone());
             Poll::Pending
@@ -153,91 +254,27 @@ impl<'s> Place<'s> {
         .await
     }
 
-    fn into_slot(self) -> Slot<'s> {
-        self.waiter.granted.set(false);
-        Slot(self.slots)
+    fn expire(&self) {
+        self.slots.queues.borrow_mut().leave(self.ticket, Leave::TooLate, (self.time)());
+    }
+
+    fn into_slot(self) -> Slot<'s, T> {
+        self.waiter.outcome.set(None);
+        Slot { slots: self.slots, time: self.time }
     }
 }
 
-impl Drop for Place<'_> {
+impl<T: Fn() -> Nanos> Drop for Place<'_, T> {
     fn drop(&mut self) {
-        if self.waiter.granted.get() {
+        let now = (self.time)();
+        match self.waiter.outcome.get() {
             // Granted in the moment of giving up.
-            self.slots.release();
+            Some(Ok(())) => self.slots.release(now),
+            Some(Err(_)) => {}
+            None => drop(self.slots.queues.borrow_mut().leave(self.ticket, Leave::Gone, now)),
         }
-        self.slots.queue.borrow_mut().retain(|other| !Rc::ptr_eq(other, &self.waiter));
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::task::Context;
-
-    use super::*;
-
-    fn is_granted(place: &Place<'_>) -> bool {
-        let mut granted = std::pin::pin!(place.granted());
-        granted.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready()
-    }
-
-    fn at_once(slots: &Slots) -> Slot<'_> {
-        future::block_on(slots.take(future::pending())).expect("there is room")
-    }
-
-    #[test]
-    fn slots_are_handed_on_in_the_order_of_asking_and_the_queue_is_bounded() {
-        let slots = Slots::new(1, 2);
-        let slot = at_once(&slots);
-        let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
-        assert_eq!(slots.queue_up().map(|_| ()), Err(Shed::QueueFull));
-        assert!(!is_granted(&first));
-        drop(slot);
-        assert!(is_granted(&first) && !is_granted(&second));
-        drop(first.into_slot());
-        assert!(is_granted(&second));
-        drop(second.into_slot());
-        assert_eq!(slots.taken(), 0);
-    }
-
-    #[test]
-    fn who_is_flushed_waits_no_longer_and_takes_no_slot_along() {
-        let slots = Slots::new(1, 2);
-        let slot = at_once(&slots);
-        let waits = std::pin::pin!(slots.take(future::pending()));
-        let mut waits = waits;
-        let mut poll = || waits.as_mut().poll(&mut Context::from_waker(Waker::noop())).map(|slot| slot.map(drop));
-        assert!(poll().is_pending());
-        slots.flush();
-        assert_eq!(poll(), Poll::Ready(Err(Shed::Flushed)));
-        drop(slot);
-        assert_eq!(slots.taken(), 0);
-    }
-
-    #[test]
-    fn more_slots_let_in_who_waits_and_fewer_take_none_away() {
-        let slots = Slots::new(2, 2);
-        let (one, two) = (at_once(&slots), at_once(&slots));
-        let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
-        slots.set_most(1);
-        drop(one);
-        assert!(!is_granted(&first) && slots.taken() == 1, "one more would be too many");
-        slots.set_most(3);
-        assert!(is_granted(&first) && is_granted(&second) && slots.taken() == 3);
-        drop((two, first, second));
-        assert_eq!(slots.taken(), 0);
-    }
-
-    #[test]
-    fn who_leaves_the_queue_takes_no_slot_along() {
-        let slots = Slots::new(1, 3);
-        let slot = at_once(&slots);
-        let (first, second) = (slots.queue_up().expect("room"), slots.queue_up().expect("room"));
-        drop(first);
-        drop(slot);
-        assert!(is_granted(&second), "the one that gave up is passed over");
-        // Granted, and gone before it knew.
-        drop(second);
-        assert_eq!(slots.taken(), 0);
-        drop(at_once(&slots));
-    }
-}
+mod tests;

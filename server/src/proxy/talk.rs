@@ -154,6 +154,7 @@ impl<S: Socket> Talk<'_, '_, S> {
         let Talk { socket, gate, job, exchange, line, reader, .. } = self;
         let service = gate.site.service();
         let date = service.answers().date();
+        let had_head = reader.status().is_some();
         while outcome.is_ok() {
             let taken = socket.read(|bytes| {
                 let terms = || {
@@ -167,6 +168,9 @@ impl<S: Socket> Talk<'_, '_, S> {
                 Some(taken) => outcome = taken,
                 None => break,
             }
+        }
+        if let Some(status) = reader.status().filter(|_| !had_head) {
+            gate.upstream.slots.note_answer(status, socket.now());
         }
         self.note_progress();
         if let Some(status) = self.reader.status() {

@@ -14,6 +14,7 @@ use super::failure::Failure;
 use super::settings::{ProxyServer, ProxySettings};
 use super::slots::Slots;
 use crate::drain::Control;
+use crate::overload::class::Rule;
 use crate::socket::{Dial, Event, Socket};
 
 /// An upstream.
@@ -21,6 +22,8 @@ pub(super) struct Upstream<S> {
     pub host: String,
     pub slots: Slots,
     pub timeouts: Timeouts,
+    /// Which requests matter how much.
+    pub priorities: Vec<Rule>,
     /// Slots, when all servers take their full share.
     pub max_in_flight: usize,
     /// The way to the other cores.
@@ -35,7 +38,6 @@ pub(super) struct Upstream<S> {
 /// The upstream's timeouts, as the clock counts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Timeouts {
-    pub queue: Nanos,
     pub connect: Nanos,
     pub response_head: Nanos,
     pub idle: Nanos,
@@ -78,9 +80,9 @@ impl<S: Socket> Upstream<S> {
         let timeouts = &settings.timeouts;
         Upstream {
             host: settings.host.clone(),
-            slots: Slots::new(settings.max_in_flight, settings.queue.max),
+            slots: Slots::new(settings),
+            priorities: settings.priorities.clone(),
             timeouts: Timeouts {
-                queue: settings.queue.timeout.into(),
                 connect: timeouts.connect.into(),
                 response_head: timeouts.response_head.into(),
                 idle: timeouts.idle.into(),
@@ -135,7 +137,8 @@ impl<S: Socket> Upstream<S> {
         })
     }
 
-    pub fn sweep(&self) {
+    pub fn sweep(&self, now: Nanos) {
+        self.slots.tick(now);
         for server in &self.servers {
             server.idle.borrow_mut().retain_mut(is_quiet);
         }

@@ -29,6 +29,7 @@ use crate::{
         response::{Answers, Persistence},
     },
     identity::{ClientIdSource, IdError, Trusted, client_address, with_peer_id, with_request_id},
+    overload::class::Class,
     policy::Policies,
     tally::Tally,
 };
@@ -226,10 +227,10 @@ impl Service {
     }
 
     /// Counts a request that was let through and then shed.
-    pub(crate) fn count_shed(&self) {
+    pub(crate) fn count_shed(&self, class: Class) {
         self.count(|tally| {
             tally.allowed -= 1;
-            tally.shed += 1;
+            tally.shed.0[class.index()] += 1;
         });
     }
 

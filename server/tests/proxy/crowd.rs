@@ -16,8 +16,11 @@ fn ten_thousand_clients_are_served_stay_and_are_served_again() {
                 visit.peer.try_send(ok(path));
             }
         });
-        let server =
-            gate_with(engine, upstream.address, "max-in-flight = 16\nqueue = { max = 10000, timeout = \"20s\" }");
+        let server = gate_with(
+            engine,
+            upstream.address,
+            "max-in-flight = 16\nqueue = { max = 10000, timeout = \"20s\" }\n[overload]\nenabled = false",
+        );
         drop(server.connect_many(64));
         let count = CLIENTS.min(allowed_connections());
         let files = open_files(server.pid());

@@ -22,6 +22,11 @@ impl Got {
         str::from_utf8(&self.body).expect("a text")
     }
 
+    /// What a shed client is told: in one to three seconds.
+    pub fn retries_soon(&self) -> bool {
+        matches!(self.field("Retry-After"), Some("1" | "2" | "3"))
+    }
+
     pub fn closes(&self) -> bool {
         self.field("Connection") == Some("close")
     }

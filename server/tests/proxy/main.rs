@@ -15,6 +15,7 @@
 //! | `clients` | clients that leave, and clients that stop |
 //! | `pipelining` | many requests of one connection at once |
 //! | `pressure` | caps, queues, slow readers |
+//! | `overload` | who goes first, and who is shed, when not all can be served |
 //! | `fairness` | slow clients and floods, and everybody else's share |
 //! | `large` | content larger than any memory |
 //! | `crowd` | ten thousand clients |
@@ -73,6 +74,7 @@ mod liars;
 mod listeners;
 mod nginx;
 mod outcomes;
+mod overload;
 mod pipelining;
 mod pressure;
 mod recovery;

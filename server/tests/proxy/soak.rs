@@ -90,8 +90,11 @@ fn of_seventy_two_thousand_pipelined_requests_of_every_shape_each_gets_its_own_a
                 visit.peer.send(&out);
             }
         });
-        let server =
-            gate_with(engine, upstream.address, "max-in-flight = 32\nqueue = { max = 1000, timeout = \"30s\" }");
+        let server = gate_with(
+            engine,
+            upstream.address,
+            "max-in-flight = 32\nqueue = { max = 1000, timeout = \"30s\" }\n[overload]\nenabled = false",
+        );
         let address = server.address;
         thread::scope(|scope| {
             for connection in 0..CONNECTIONS {
