@@ -2,7 +2,7 @@
 --
 -- Arguments: how many requests to prepare, how many to pipeline, a seed, how many flooders there are.
 -- Every other request comes from one of the flooders, who ask far too often and are denied; the rest come from random
--- clients, each asking less often than once a second, who are allowed. So a limiter answers half with 200 and half with 503,
+-- clients, each asking less often than once a second, who are allowed. Without flooders, all requests are theirs. So a limiter answers half with 200 and half with 503,
 -- whatever its speed, and no server measures only its cheaper branch.
 
 local prepared, next_request = {}, 0
@@ -30,7 +30,7 @@ function init(args)
   for i = 1, requests / depth do
     local batch = {}
     for j = 1, depth do
-      batch[j] = one(host, (i * depth + j) % 2 == 0 and flooders)
+      batch[j] = one(host, flooders > 0 and (i * depth + j) % 2 == 0 and flooders)
     end
     prepared[i] = table.concat(batch)
   end

@@ -156,7 +156,7 @@ pub fn compare(options: &Options, cpus: [usize; 2], interrupt: &Interrupt) -> Re
             let turn = round % tools.len().max(1);
             tools.rotate_left(turn);
             for tool in tools {
-                let server = Contender::Floor.start(&binaries, &cpus[..1], interrupt)?;
+                let server = Contender::Floor.start(&binaries, &cpus[..1], &[], interrupt)?;
                 let run = Run {
                     target: server.address,
                     depth,

@@ -11,8 +11,8 @@ use anyhow::{Context, Result, ensure};
 
 use crate::process::{Interrupt, Process};
 
-/// The clients who send every other request, and are nearly always denied.
-const FLOODERS: u64 = 64;
+/// The clients who send every other request, and are nearly always denied, if there are any.
+pub const FLOODERS: u64 = 64;
 /// What one flooder may be allowed in a run besides its burst: one a second, and one more on either side.
 const FLOODER_BURST: u64 = 5 + 2;
 /// Clients drawn at random come together by chance, in a limiter's table or within five seconds.
@@ -30,6 +30,8 @@ pub struct Load<'a> {
     pub depth: usize,
     pub seconds: u64,
     pub seed: usize,
+    /// Clients who send every other request.
+    pub flooders: u64,
     pub cpus: &'a [usize],
 }
 
@@ -54,7 +56,7 @@ impl Load<'_> {
             .arg(format!("--script={}", self.script.display()))
             .arg(format!("http://{}/", self.target))
             .arg("--")
-            .args([self.prepared(), self.depth, self.seed, FLOODERS as usize].map(|argument| argument.to_string()))
+            .args([self.prepared(), self.depth, self.seed, self.flooders as usize].map(|argument| argument.to_string()))
             .stdout(Stdio::piped());
         let mut wrk = Process::start(&mut command, self.cpus)?;
         let limit = Duration::from_secs(self.seconds) + GRACE;
@@ -75,8 +77,11 @@ impl Load<'_> {
 
 impl Seen {
     /// Which share of the requests a limiter may have denied if it did what it should.
-    pub fn denied_by_a_limiter(&self) -> RangeInclusive<f64> {
-        let forgiven = FLOODERS as f64 * (FLOODER_BURST as f64 + self.seconds);
+    pub fn denied_by_a_limiter(&self, flooders: u64) -> RangeInclusive<f64> {
+        if flooders == 0 {
+            return 0.0..=CHANCE;
+        }
+        let forgiven = flooders as f64 * (FLOODER_BURST as f64 + self.seconds);
         let least = 0.5 - forgiven / self.requests as f64 - CHANCE;
         least..=0.5 + CHANCE
     }
@@ -112,8 +117,9 @@ mod tests {
     #[test]
     fn a_limiter_that_denies_nobody_is_found_out() {
         let seen = Seen { requests: 100_000, seconds: 3.0, denied: 0, errors: 0 };
-        assert!(seen.denied_by_a_limiter().contains(&0.5));
-        assert!(!seen.denied_by_a_limiter().contains(&0.4));
-        assert!(!seen.denied_by_a_limiter().contains(&0.6));
+        assert!(seen.denied_by_a_limiter(FLOODERS).contains(&0.5));
+        assert!(!seen.denied_by_a_limiter(FLOODERS).contains(&0.4));
+        assert!(!seen.denied_by_a_limiter(FLOODERS).contains(&0.6));
+        assert!(seen.denied_by_a_limiter(0).contains(&0.0) && !seen.denied_by_a_limiter(0).contains(&0.5));
     }
 }

@@ -67,6 +67,30 @@ struct Options {
 enum OtherSide {
     /// Answers per CPU second of load clients instead: Tollgate's, wrk, h2load, oha
     Clients(clients::Options),
+    /// CPU per request of gates in front of the same service instead, every request allowed: Tollgate, nginx, HAProxy
+    Proxied(Proxied),
+}
+
+#[derive(clap::Args, Debug)]
+struct Proxied {
+    /// How long wrk loads a gate for one figure, in seconds
+    #[arg(long, default_value_t = 3)]
+    seconds: u64,
+    /// How often each figure is taken; the tables give medians
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
+    /// Keep-alive connections, one row each
+    #[arg(long, value_delimiter = ',', default_value = "64")]
+    connections: Vec<usize>,
+    /// Use this Tollgate instead of building the release binary
+    #[arg(long)]
+    tollgate: Option<PathBuf>,
+    /// Further arguments for Tollgate, such as `--io=glommio`
+    #[arg(long, value_delimiter = ' ', allow_hyphen_values = true)]
+    tollgate_args: Vec<String>,
+    /// Write the report to this file, too
+    #[arg(long)]
+    out: Option<PathBuf>,
 }
 
 fn main() -> Result<()> {
@@ -75,21 +99,47 @@ fn main() -> Result<()> {
     let cpus = affinity::allowed_cpus()?;
     ensure!(cpus.len() >= 2, "one CPU is for the server and one for wrk: allow this process two (it may use {cpus:?})");
 
-    if let Some(OtherSide::Clients(options)) = options.other_side {
-        return publish(&clients::compare(&options, [cpus[0], cpus[1]], &interrupt)?, options.out.as_deref());
+    let cpus = [cpus[0], cpus[1]];
+    match options.other_side {
+        Some(OtherSide::Clients(options)) => {
+            publish(&clients::compare(&options, cpus, &interrupt)?, options.out.as_deref())
+        }
+        Some(OtherSide::Proxied(options)) => {
+            let plan = Plan {
+                rows: rows(&options.connections, 0, false),
+                contenders: Contender::PROXYING.to_vec(),
+                rounds: options.rounds,
+                seconds: options.seconds,
+                flooders: 0,
+                cpus,
+            };
+            measure(&plan, options.tollgate, options.tollgate_args, options.out.as_deref(), &interrupt)
+        }
+        None => {
+            let plan = Plan {
+                rows: rows(&options.connections, options.pipeline, !options.without_two_executors),
+                contenders: options.servers,
+                rounds: options.rounds,
+                seconds: options.seconds,
+                flooders: load::FLOODERS,
+                cpus,
+            };
+            measure(&plan, options.tollgate, options.tollgate_args, options.out.as_deref(), &interrupt)
+        }
     }
-    let binaries = Binaries::build(&options.servers, options.tollgate, options.tollgate_args, &interrupt)?;
-    let plan = Plan {
-        rows: rows(&options.connections, options.pipeline, !options.without_two_executors),
-        contenders: options.servers,
-        rounds: options.rounds,
-        seconds: options.seconds,
-        cpus: [cpus[0], cpus[1]],
-    };
-    eprintln!("{} measurements, about {} minutes", plan.measurements(), plan.minutes());
-    let measured = plan.run(&binaries, &interrupt)?;
+}
 
-    publish(&report::render(&plan, &measured)?, options.out.as_deref())
+fn measure(
+    plan: &Plan,
+    tollgate: Option<PathBuf>,
+    tollgate_args: Vec<String>,
+    out: Option<&Path>,
+    interrupt: &Interrupt,
+) -> Result<()> {
+    let binaries = Binaries::build(&plan.contenders, tollgate, tollgate_args, interrupt)?;
+    eprintln!("{} measurements, about {} minutes", plan.measurements(), plan.minutes());
+    let measured = plan.run(&binaries, interrupt)?;
+    publish(&report::render(plan, &measured)?, out)
 }
 
 fn publish(report: &str, out: Option<&Path>) -> Result<()> {

@@ -14,6 +14,7 @@ const QUIET_WAITING_SHARE: f64 = 0.05;
 /// Tollgate's CPU per request at most this many times another figure of the same round.
 struct Target {
     row: Row,
+    ours: Contender,
     against: (Row, Contender),
     at_most: f64,
 }
@@ -97,11 +98,11 @@ fn targets(out: &mut String, plan: &Plan, measured: &Measured) -> Result<()> {
         "\n| Tollgate's CPU per request | relative to | at most | median (least–most) | |\n|---|---|--:|--:|---|"
     )?;
     for target in all_targets(plan) {
-        let ours = (target.row, Contender::Tollgate);
+        let ours = (target.row, target.ours);
         let Some(ratio) = Spread::of(&measured.ratios(ours, target.against)) else {
             continue;
         };
-        let relative_to = if target.against.1 == Contender::Tollgate {
+        let relative_to = if target.against.1 == target.ours {
             target.against.0.to_string()
         } else {
             target.against.1.title().to_owned()
@@ -115,19 +116,23 @@ fn targets(out: &mut String, plan: &Plan, measured: &Measured) -> Result<()> {
 fn all_targets(plan: &Plan) -> Vec<Target> {
     let apart = |connections, depth| Row::Apart { connections, depth };
     let usual = apart(TARGET_CONNECTIONS, 1);
-    let beside = |row, peer, at_most| Target { row, against: (row, peer), at_most };
+    let beside = |row, peer, at_most| Target { row, ours: Contender::Tollgate, against: (row, peer), at_most };
+    let proxying = |peer, at_most| Target { ours: Contender::TollgateProxying, ..beside(usual, peer, at_most) };
     let mut targets = vec![
         beside(usual, Contender::NginxLimitReq, 0.75),
         beside(usual, Contender::Haproxy, 0.55),
         beside(usual, Contender::NginxReturn, 0.95),
         beside(usual, Contender::Floor, 1.15),
         beside(apart(1, 1), Contender::NginxReturn, 1.0),
+        proxying(Contender::NginxProxying, 0.85),
+        proxying(Contender::HaproxyProxying, 0.8),
     ];
     let pipelined = plan.rows.iter().filter(|row| matches!(row, Row::Apart { depth: 2.., .. }));
     targets.extend(pipelined.map(|&row| beside(row, Contender::NginxReturn, 0.2)));
     let two = Row::Together { executors: 2 };
     targets.extend([usual, Row::Together { executors: 1 }].map(|one| Target {
         row: two,
+        ours: Contender::Tollgate,
         against: (one, Contender::Tollgate),
         at_most: 1.2,
     }));
@@ -140,7 +145,7 @@ fn notes(out: &mut String, measured: &Measured) -> Result<()> {
     if let Some(shares) = Spread::of(&shares) {
         writeln!(
             out,
-            "\nThe limiters denied {:.0}–{:.0} % of the requests; the others answered 200 to all.",
+            "\nThe limiters denied {:.1}–{:.1} % of the requests; the others answered 200 to all.",
             shares.least, shares.most
         )?;
     }

@@ -32,11 +32,17 @@ pub enum Contender {
     Haproxy,
     NginxReturn,
     Floor,
+    /// In front of a service, as the next two are: the same nginx for all of them.
+    TollgateProxying,
+    NginxProxying,
+    HaproxyProxying,
 }
 
 impl Contender {
     pub const USUAL: [Contender; 5] =
         [Contender::Tollgate, Contender::NginxLimitReq, Contender::Haproxy, Contender::NginxReturn, Contender::Floor];
+    pub const PROXYING: [Contender; 3] =
+        [Contender::TollgateProxying, Contender::NginxProxying, Contender::HaproxyProxying];
 
     pub fn title(self) -> &'static str {
         match self {
@@ -45,6 +51,9 @@ impl Contender {
             Contender::Haproxy => "HAProxy stick table",
             Contender::NginxReturn => "nginx `return 200`",
             Contender::Floor => "floor",
+            Contender::TollgateProxying => "Tollgate `--upstream`",
+            Contender::NginxProxying => "nginx `limit_req`, `proxy_pass`",
+            Contender::HaproxyProxying => "HAProxy stick table, `server`",
         }
     }
 
@@ -53,8 +62,23 @@ impl Contender {
         !matches!(self, Contender::NginxReturn | Contender::Floor)
     }
 
-    pub fn start(self, binaries: &Binaries, cpus: &[usize], interrupt: &Interrupt) -> Result<Running> {
+    /// Starts it on `cpus`, and what it stands in front of, if anything, on `other_cpus`.
+    pub fn start(
+        self,
+        binaries: &Binaries,
+        cpus: &[usize],
+        other_cpus: &[usize],
+        interrupt: &Interrupt,
+    ) -> Result<Running> {
+        let service = match self {
+            Contender::TollgateProxying | Contender::NginxProxying | Contender::HaproxyProxying => {
+                Some(Box::new(Contender::NginxReturn.start(binaries, other_cpus, &[], interrupt)?))
+            }
+            _ => None,
+        };
+        let upstream = service.as_ref().map(|service| service.address.to_string()).unwrap_or_default();
         let dir = tempfile::Builder::new().prefix("tollgate-compare-").tempdir()?;
+        let fill = |template: &str| template.replace("{upstream}", &upstream);
         let started = match self {
             Contender::Tollgate => start_announced(&mut binaries.tollgate(cpus), &dir, cpus),
             Contender::Floor => start_announced(&mut Command::new(&binaries.floor), &dir, cpus),
@@ -63,12 +87,21 @@ impl Contender {
             }
             Contender::NginxReturn => nginx(include_str!("../../../peers/nginx-return.conf"), &dir, cpus, interrupt),
             Contender::Haproxy => haproxy(include_str!("../../../peers/haproxy.cfg"), &dir, cpus, interrupt),
+            Contender::TollgateProxying => {
+                start_announced(binaries.tollgate(cpus).args(["--upstream", &upstream]), &dir, cpus)
+            }
+            Contender::NginxProxying => {
+                nginx(&fill(include_str!("../../../peers/nginx-proxy.conf")), &dir, cpus, interrupt)
+            }
+            Contender::HaproxyProxying => {
+                haproxy(&fill(include_str!("../../../peers/haproxy-proxy.cfg")), &dir, cpus, interrupt)
+            }
         };
         let (process, address) = started.with_context(|| {
             let said = std::fs::read_to_string(stderr_path(&dir)).unwrap_or_default();
             format!("{} does not start: {}", self.title(), said.trim())
         })?;
-        let running = Running { contender: self, process, address, _dir: dir };
+        let running = Running { contender: self, process, address, _dir: dir, _service: service };
         running.check_burst("before")?;
         Ok(running)
     }
@@ -81,6 +114,8 @@ pub struct Running {
     process: Process,
     pub address: SocketAddr,
     _dir: TempDir,
+    /// What it stands in front of.
+    _service: Option<Box<Running>>,
 }
 
 impl Running {
@@ -116,7 +151,8 @@ impl Binaries {
         if wanted.contains(&Contender::Floor) {
             build("tollgate-benches", "floor", interrupt)?;
         }
-        if wanted.contains(&Contender::Tollgate) && tollgate.is_none() {
+        let is_ours = |contender: &Contender| matches!(contender, Contender::Tollgate | Contender::TollgateProxying);
+        if wanted.iter().any(is_ours) && tollgate.is_none() {
             build("tollgate", "tollgate", interrupt)?;
         }
         let tollgate = tollgate.map_or_else(|| beside("tollgate"), Ok)?;
