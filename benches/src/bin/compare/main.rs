@@ -7,10 +7,13 @@
 
 mod clients;
 mod cpu;
+mod guarded;
 mod load;
+mod overload;
 mod plan;
 mod probe;
 mod process;
+mod recovery;
 mod report;
 mod server;
 
@@ -69,6 +72,10 @@ enum OtherSide {
     Clients(clients::Options),
     /// CPU per request of gates in front of the same service instead, every request allowed: Tollgate, nginx, HAProxy
     Proxied(Proxied),
+    /// What a gate still does at ten times what the service behind it can do
+    Overload(overload::Options),
+    /// How soon a gate stops calling a service that is killed, and how soon it calls it again
+    Recovery(recovery::Options),
 }
 
 #[derive(clap::Args, Debug)]
@@ -103,6 +110,12 @@ fn main() -> Result<()> {
     match options.other_side {
         Some(OtherSide::Clients(options)) => {
             publish(&clients::compare(&options, cpus, &interrupt)?, options.out.as_deref())
+        }
+        Some(OtherSide::Overload(options)) => {
+            publish(&overload::compare(&options, cpus, &interrupt)?, options.out.as_deref())
+        }
+        Some(OtherSide::Recovery(options)) => {
+            publish(&recovery::compare(&options, cpus, &interrupt)?, options.out.as_deref())
         }
         Some(OtherSide::Proxied(options)) => {
             let plan = Plan {

@@ -193,7 +193,7 @@ fn beside(program: &str) -> Result<PathBuf> {
 }
 
 /// Starts a program that picks its port and then says `listening on http://ADDRESS`.
-fn start_announced(command: &mut Command, dir: &TempDir, cpus: &[usize]) -> Result<(Process, SocketAddr)> {
+pub fn start_announced(command: &mut Command, dir: &TempDir, cpus: &[usize]) -> Result<(Process, SocketAddr)> {
     command.stdout(Stdio::piped()).stderr(File::create(stderr_path(dir))?);
     let mut process = Process::start(command, cpus)?;
     let stdout = process.child.stdout.take().context("its output")?;
