@@ -43,7 +43,9 @@ fn main() -> Result<()> {
 
 /// Does one request after the other; whoever waits for its end hears of it.
 fn serve(work: &Mutex<Receiver<Sender<()>>>, span: Duration) {
-    while let Ok(done) = work.lock().expect("no worker panics").recv() {
+    loop {
+        // In a statement of its own, or the lock would be held while it works.
+        let Ok(done) = work.lock().expect("no worker panics").recv() else { return };
         thread::sleep(span);
         // A client that has gone doesn't wait any more.
         let _ = done.send(());

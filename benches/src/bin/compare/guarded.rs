@@ -97,7 +97,7 @@ impl Programs {
         let mut command = Command::new(&self.client);
         command
             .arg(format!("http://{}{}", ask.target, ask.path))
-            .args(["--clients", "1M", "--pick", "seq", "--threads", "1", "--arrival", "poisson", "--plain"])
+            .args(["--clients", "1M", "--pick", "seq", "--threads", "1", "--plain"])
             .args(["--connections", &ask.connections.to_string(), "--duration", &format!("{}s", ask.seconds)])
             .arg("--json")
             .arg(&report)

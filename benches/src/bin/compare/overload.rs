@@ -1,6 +1,6 @@
 //! Ten times what a service can do: how much of it is still done, and for whom.
 //!
-//! A gate on the first CPU, the service and the clients on the second. In each round: `critical_plus` alone at a tenth of the capacity (*quiet*); as
+//! Gate and service on the first CPU (it sleeps while it serves), the clients on the second. In each round: `critical_plus` alone at a tenth of the capacity (*quiet*); as
 //! much as the service answers to 64 connections that ask as fast as they are answered (*best*); then ten times that, of which
 //! `critical_plus` is three tenths of the best, and the rest `sheddable`, each request when it is due, whatever became of those before.
 
@@ -77,7 +77,7 @@ pub fn compare(options: &Options, cpus: [usize; 2], interrupt: &Interrupt) -> Re
 
 fn round(programs: &Programs, seconds: u64, [cpu, other]: [usize; 2], interrupt: &Interrupt) -> Result<Round> {
     let dir = tempfile::Builder::new().prefix("tollgate-compare-").tempdir()?;
-    let service = programs.service("127.0.0.1:0", &dir, &[other])?;
+    let service = programs.service("127.0.0.1:0", &dir, &[cpu])?;
     let gate = programs.gate(service.address, &settings(), &dir, cpu)?;
     let ask = |path, rate, connections| {
         let ask = Ask { target: gate.address, path, rate, connections, seconds, series: None };
@@ -94,7 +94,7 @@ fn round(programs: &Programs, seconds: u64, [cpu, other]: [usize; 2], interrupt:
 fn render(options: &Options, rounds: &[Round]) -> Result<String> {
     let mut out = String::new();
     machine(&mut out, &["rustc --version"])?;
-    writeln!(out, "- {} rounds, loads of {} s; gate on the first CPU", options.rounds, options.seconds)?;
+    writeln!(out, "- {} rounds, loads of {} s; gate and service on the first CPU", options.rounds, options.seconds)?;
     let of = |figure: &dyn Fn(&Round) -> f64| {
         let figures: Vec<f64> = rounds.iter().map(figure).collect();
         Spread::of(&figures).map_or_else(String::new, |spread| spread.to_string())
