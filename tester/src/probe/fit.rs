@@ -9,6 +9,7 @@ use tollgate_client::Nanos;
 
 use super::experiment::Sample;
 use super::model::{Algorithm, Model, Used};
+use super::windows::Windows;
 
 /// A model, and how well it does.
 #[derive(Clone, Copy, Debug)]
@@ -35,7 +36,7 @@ pub(super) struct Evidence {
     pub spans: (Nanos, Nanos),
 }
 
-/// The best model of each algorithm, with and without charging denials; the best first.
+/// The best model of each algorithm, with and without charging denials where that makes a difference; the best first.
 pub(super) fn fits(evidence: &Evidence) -> Vec<Fit> {
     let algorithms = [
         Algorithm::SlidingWindow,
@@ -47,7 +48,7 @@ pub(super) fn fits(evidence: &Evidence) -> Vec<Fit> {
     let mut fits: Vec<Fit> = Vec::new();
     let mut enough = u32::MAX;
     for charges_denials in [false, true] {
-        for algorithm in algorithms {
+        for algorithm in algorithms.into_iter().filter(|algorithm| !charges_denials || algorithm.can_charge_denials()) {
             fits.extend(best(evidence, algorithm, charges_denials, &mut enough));
         }
     }
@@ -103,10 +104,13 @@ impl Evidence {
         let mut coarse: Vec<_> = (0..=steps).map(|step| counted(from * (COARSE * f64::from(step)).exp())).collect();
         coarse.sort_by(|one, other| one.partial_cmp(other).expect("numbers"));
         let around = |span: f64| (-REFINEMENT..=REFINEMENT).map(move |step| span * (1.0 + FINE * f64::from(step)));
-        let fine: Vec<_> = coarse.iter().take(REFINED).flat_map(|(_, span)| around(*span)).map(counted).collect();
+        let fine: Vec<_> = promising(&coarse).into_iter().flat_map(|(_, span)| around(span)).map(counted).collect();
         let misses = fine.iter().map(|fine| fine.0).min().unwrap_or(u32::MAX);
         // An answer more or less is no reason to be sure of a span, unless all of them are explained.
-        let equal = || fine.iter().filter(|fine| fine.0 <= misses + misses.div_ceil(2)).map(|fine| fine.1);
+        let equal = || {
+            let all = fine.iter().chain(&coarse);
+            all.filter(|one| one.0 <= misses + misses.div_ceil(2)).map(|one| one.1)
+        };
         let (shortest, longest) = (equal().fold(f64::MAX, f64::min), equal().fold(0.0, f64::max));
         let model = self.with_span(model, (shortest + longest) / 2.0);
         Fit { model, misses, shortest: nanos(shortest), longest: nanos(longest) }
@@ -117,7 +121,7 @@ impl Evidence {
         let model = self.with_span(model, span);
         let mut misses = 0;
         for quota in &self.quotas {
-            misses += replay(&model, quota);
+            misses += replay(&model, quota, enough - misses);
             if misses > enough {
                 break;
             }
@@ -152,26 +156,59 @@ impl Evidence {
 }
 
 /// The answers of one quota that the model can't explain, whenever within its exchange each was decided.
-///
-/// Two states bracket what is used up: `least`, as if all had been decided as early as possible, and `most`, as late as possible.
-fn replay(model: &Model, quota: &[Sample]) -> u32 {
+fn replay(model: &Model, quota: &[Sample], enough: u32) -> u32 {
     let slack = Nanos::new(TICK.as_u64().min(model.span.as_u64() / 8) + model.span.as_u64() / 1_000);
-    let (mut least, mut most) = (Used::default(), Used::default());
+    if model.algorithm.has_windows() {
+        let mut windows = Windows::default();
+        count(quota, enough, |sample| !windows.follow(model, sample, slack))
+    } else {
+        let mut bounds = Bounds::default();
+        count(quota, enough, |sample| !bounds.follow(model, sample, slack))
+    }
+}
+
+/// How many of these are misses, or more than `enough`.
+fn count(quota: &[Sample], enough: u32, mut is_miss: impl FnMut(&Sample) -> bool) -> u32 {
     let mut misses = 0;
     for sample in quota {
-        let (earliest, latest) = (sample.sent - slack, sample.done + slack);
-        if sample.admitted {
-            misses += u32::from(!least.admits(model, latest));
-        } else {
-            misses += u32::from(most.admits(model, earliest));
+        misses += u32::from(is_miss(sample));
+        if misses > enough {
+            break;
         }
+    }
+    misses
+}
+
+/// Two states that bracket what is used up: as if all had been decided as early as possible, and as late as possible.
+#[derive(Debug, Default)]
+struct Bounds {
+    least: Used,
+    most: Used,
+}
+
+impl Bounds {
+    /// Goes on to what is used up after this answer. Whether the model can have given it.
+    fn follow(&mut self, model: &Model, sample: &Sample, slack: Nanos) -> bool {
+        let Self { least, most } = self;
+        let (earliest, latest) = (sample.sent - slack, sample.done + slack);
+        let is_possible = if sample.admitted { least.admits(model, latest) } else { !most.admits(model, earliest) };
         if sample.admitted || model.charges_denials {
             let room = !sample.admitted || least.admits(model, sample.sent);
             least.charge(model, if room { sample.sent } else { latest });
             most.charge(model, sample.done);
         }
+        is_possible
     }
-    misses
+}
+
+/// Which spans to look around, of those that are sorted by their misses: the best, and if too many are as good as one another, those at both ends.
+fn promising(sorted: &[(u32, f64)]) -> Vec<(u32, f64)> {
+    let best = sorted.iter().take_while(|one| one.0 == sorted[0].0).count();
+    if best <= REFINED {
+        return sorted.iter().take(REFINED).copied().collect();
+    }
+    let half = REFINED / 2;
+    [&sorted[..half], &sorted[best - (REFINED - half)..best]].concat()
 }
 
 fn nanos(seconds: f64) -> Nanos {

@@ -40,6 +40,7 @@ mod target;
 #[cfg(test)]
 mod tests;
 mod verdict;
+mod windows;
 
 use tollgate_client::Clock;
 

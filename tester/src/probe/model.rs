@@ -42,16 +42,11 @@ pub(super) struct Model {
     pub charges_denials: bool,
 }
 
-/// What one quota has used up, according to a model.
+/// What one quota has used up, according to a model that forgives evenly: a log or a bucket. The later all was charged, the more is used up.
 #[derive(Debug, Default)]
 pub(super) struct Used {
     /// Sliding window: charges that may still count, oldest first.
     log: VecDeque<u64>,
-    /// The other windows: when this one opened, what it has counted, and the one before it.
-    opened: u64,
-    count: u64,
-    past: u64,
-    seen: bool,
     /// Bucket: when it would be empty.
     empty_at: u64,
 }
@@ -65,19 +60,7 @@ impl Used {
                 let nth = self.log.len().checked_sub(limit as usize).and_then(|place| self.log.get(place));
                 nth.is_none_or(|charge| now >= charge + span)
             }
-            Algorithm::FixedWindow | Algorithm::AlignedWindow => {
-                let (_, count, _) = self.window(model, now);
-                count < limit
-            }
-            Algorithm::SlidingCounter => {
-                let (opened, count, past) = self.window(model, now);
-                let left = (opened + span).saturating_sub(now.max(opened));
-                let still = (u128::from(past) * u128::from(left) / u128::from(span.max(1))) as u64;
-                count + still < limit
-            }
-            Algorithm::Bucket | Algorithm::Shaper | Algorithm::OneAtATime => {
-                self.empty_at + span <= now + span * limit || self.empty_at <= now
-            }
+            _ => self.empty_at + span <= now + span * limit || self.empty_at <= now,
         }
     }
 
@@ -91,37 +74,22 @@ impl Used {
                     self.log.pop_front();
                 }
             }
-            Algorithm::FixedWindow | Algorithm::AlignedWindow | Algorithm::SlidingCounter => {
-                (self.opened, self.count, self.past) = self.window(model, now);
-                self.count += 1;
-                self.seen = true;
-            }
-            Algorithm::Bucket | Algorithm::Shaper | Algorithm::OneAtATime => {
-                self.empty_at = self.empty_at.max(now) + model.span.as_u64();
-            }
-        }
-    }
-
-    /// The window that `now` lies in: its opening, what it has counted, and what the one before it had.
-    fn window(&self, model: &Model, now: u64) -> (u64, u64, u64) {
-        let span = model.span.as_u64().max(1);
-        if self.seen && now < self.opened + span {
-            return (self.opened, self.count, self.past);
-        }
-        match model.algorithm {
-            Algorithm::AlignedWindow => {
-                let behind = (now + span - model.phase.as_u64() % span) % span;
-                (now - behind.min(now), 0, 0)
-            }
-            Algorithm::SlidingCounter if self.seen && now < self.opened + 2 * span => {
-                (self.opened + span, 0, self.count)
-            }
-            _ => (now, 0, 0),
+            _ => self.empty_at = self.empty_at.max(now) + model.span.as_u64(),
         }
     }
 }
 
 impl Algorithm {
+    /// Windows one after the other, each of which forgets at once.
+    pub(super) const fn has_windows(self) -> bool {
+        matches!(self, Self::FixedWindow | Self::AlignedWindow | Self::SlidingCounter)
+    }
+
+    /// Whether it makes a difference if denials count. A fixed window is used up when it denies, and ends when it would have ended anyway.
+    pub(super) const fn can_charge_denials(self) -> bool {
+        !matches!(self, Self::FixedWindow | Self::AlignedWindow)
+    }
+
     /// Its name in a finding.
     pub const fn name(self) -> &'static str {
         match self {

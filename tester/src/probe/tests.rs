@@ -9,8 +9,14 @@ use super::scope::Scope;
 use super::{Algorithm, Confidence, Denials, Finding, ProbeError, Quota};
 use simulation::{Limiter, Link, Simulation};
 
-const NEAR: Link = Link { shortest: Nanos::from_micros(80), jitter: Nanos::from_micros(400) };
-const FAR: Link = Link { shortest: Nanos::from_millis(8), jitter: Nanos::from_millis(4) };
+const NEAR: Link =
+    Link { shortest: Nanos::from_micros(80), jitter: Nanos::from_micros(400), one_in: 0, stall: Nanos::ZERO };
+const FAR: Link = Link { shortest: Nanos::from_millis(8), jitter: Nanos::from_millis(4), ..NEAR };
+/// As when four threads want each of two CPUs: one step in eight waits for up to 40 ms.
+const BUSY: Link = Link { one_in: 8, stall: Nanos::from_millis(40), ..NEAR };
+
+/// Each stalls at other moments.
+const SEEDS: u64 = 2;
 
 fn probe(limiter: Limiter, link: Link, seed: u64) -> Result<Finding, ProbeError> {
     inquire(&mut Simulation::new(limiter, link, seed))
@@ -49,18 +55,25 @@ fn cases() -> Vec<(Limiter, Algorithm, Quota, u32, Denials)> {
 
 #[test]
 fn every_algorithm_is_recognised_from_near() {
-    recognises_all_of_them(NEAR);
+    recognises_all_of_them(NEAR, 1);
 }
 
 #[test]
 fn every_algorithm_is_recognised_from_afar() {
-    recognises_all_of_them(FAR);
+    recognises_all_of_them(FAR, 1);
 }
 
-fn recognises_all_of_them(link: Link) {
+#[test]
+fn every_algorithm_is_recognised_on_a_busy_machine() {
+    for seed in 1..=SEEDS {
+        recognises_all_of_them(BUSY, seed);
+    }
+}
+
+fn recognises_all_of_them(link: Link, seed: u64) {
     for (limiter, algorithm, quota, burst, denials) in cases() {
-        let what = format!("{limiter:?} over {link:?}");
-        let finding = probe(limiter, link, 1).unwrap_or_else(|error| panic!("{what}: {error}"));
+        let what = format!("{limiter:?} over {link:?}, seed {seed}");
+        let finding = probe(limiter, link, seed).unwrap_or_else(|error| panic!("{what}: {error}"));
         assert_eq!(finding.algorithm.value, algorithm, "{what}:\n{finding}");
         assert_eq!((finding.quota.value, finding.burst.value), (quota, burst), "{what}:\n{finding}");
         assert_eq!((finding.denials.value, finding.scope.value), (denials, Scope::Id), "{what}:\n{finding}");

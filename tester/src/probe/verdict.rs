@@ -21,11 +21,12 @@ pub(super) fn verdict(fits: &[Fit], evidence: &Evidence, asking: bool, scope: Ju
             && fit.misses <= first.misses + first.misses / 2 + FEW
     };
     let best = fits.iter().find(free).filter(|_| asking).unwrap_or(first);
+    let algorithm = if single { one_at_a_time(best) } else { algorithm(best, fits, evidence) };
     Finding {
         quota: quota(best, evidence),
         burst: burst(best, evidence),
-        algorithm: if single { one_at_a_time(best) } else { algorithm(best, fits, evidence) },
-        denials: denials(best, fits, asking),
+        denials: denials(best, fits, asking, algorithm.confidence),
+        algorithm,
         scope,
         requests: 0,
         took: Nanos::ZERO,
@@ -83,12 +84,17 @@ fn one_at_a_time(best: &Fit) -> Judged<Algorithm> {
     Judged::new(Algorithm::OneAtATime, Confidence::High, why)
 }
 
-fn denials(best: &Fit, fits: &[Fit], asking: bool) -> Judged<Denials> {
+fn denials(best: &Fit, fits: &[Fit], asking: bool, algorithm: Confidence) -> Judged<Denials> {
+    if asking && !best.model.algorithm.can_charge_denials() {
+        // As sure as it is that windows are fixed.
+        let why = "an id that kept asking was admitted again; in a fixed window, charged or not makes no difference";
+        return Judged::new(Denials::Free, algorithm, why);
+    }
     let charged = best.model.charges_denials;
     let otherwise =
         fits.iter().find(|fit| fit.model.algorithm == best.model.algorithm && fit.model.charges_denials != charged);
     let lead = otherwise.map_or(0, |fit| fit.misses.saturating_sub(best.misses));
-    // The fit and the id that kept asking are to agree. In a fixed window, charged or not makes no difference: no lead.
+    // The fit and the id that kept asking are to agree.
     let confidence = if asking == charged { Confidence::Low } else { Confidence::from(f64::from(lead), 0.0, 3.0) };
     let why = match (asking, lead) {
         (true, 0) => "an id that kept asking was admitted again; charged or not, it would have been".to_owned(),

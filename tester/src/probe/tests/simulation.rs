@@ -15,6 +15,9 @@ use crate::probe::{ProbeError, Quota};
 pub struct Link {
     pub shortest: Nanos,
     pub jitter: Nanos,
+    /// On a busy machine nothing happens for a while now and then: one in so many steps takes up to `stall` longer. 0: never.
+    pub one_in: u32,
+    pub stall: Nanos,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -127,6 +130,11 @@ impl Simulation {
         word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         ((word ^ (word >> 31)) >> 11) as f64 / (1u64 << 53) as f64
     }
+
+    fn stall(&mut self) -> Nanos {
+        let stalls = self.link.one_in > 0 && self.chance() * f64::from(self.link.one_in) < 1.0;
+        if stalls { times(self.link.stall, self.chance()) } else { Nanos::ZERO }
+    }
 }
 
 impl Bench for Simulation {
@@ -143,10 +151,13 @@ impl Bench for Simulation {
             }
             self.left -= 1;
             let takes = self.link.shortest + times(self.link.jitter, self.chance());
-            let decided = ask.at + times(takes, self.chance());
+            let there = times(takes, self.chance());
+            // The sender, the limiter or the reader may have to wait.
+            let sent = ask.at + self.stall();
+            let decided = sent + there + self.stall();
             let admitted = self.limiter.admits(self.ids.entry(ask.id).or_default(), decided.as_secs_f64());
-            let done = ask.at + takes;
-            course.answered(Sample { phase: ask.phase, sent: ask.at, done, admitted });
+            let done = decided + (takes - there) + self.stall();
+            course.answered(Sample { phase: ask.phase, sent, done, admitted });
             end = experiment.ends.after(course.trace(), start).unwrap_or(end).min(end);
             self.now = self.now.max(done);
         }
