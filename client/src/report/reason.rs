@@ -135,6 +135,9 @@ impl fmt::Display for Reason {
                 f,
                 "the ledger does not balance by {requests} requests and {connections} connections: a fault of this program"
             ),
+            Self::Unanswered { planned: 0 } => {
+                f.write_str("nothing was asked: no request was due; take longer, or more of them")
+            }
             Self::Unanswered { planned } => write!(f, "none of {} requests was answered", count(*planned)),
             Self::Behind { ratio } => write!(
                 f,

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use tollgate_client::Outcome;
 
 use super::meant::Meant;
-use crate::summary::{Entry, Summary, SummaryError};
+use crate::summary::{Ending, Entry, Summary, SummaryError};
 use crate::trial::{Bench, Load, Trial};
 
 /// Speaks to whoever sits there, on stderr: one line at a time, which also a terminal in raw mode shows as lines.
@@ -40,7 +40,11 @@ impl Teller {
         let p99 = entry.allowed.p99.map_or_else(|| "-".to_owned(), |p99| format!("{:.1} ms", p99 / 1e3));
         say(format_args!(
             "       {} · {} requests, {} allowed, {} denied, {} errors · allowed p99 {p99} · oracle {oracle} · {:?}",
-            if entry.has_failed() { "FAILED" } else { "passed" },
+            match entry.ending() {
+                Ending::Passed => "passed",
+                Ending::Failed => "FAILED",
+                Ending::Invalid => "invalid",
+            },
             ledger.sent,
             ledger.count(Outcome::Allowed),
             ledger.count(Outcome::Denied),
@@ -51,6 +55,9 @@ impl Teller {
             let again = failure.again.name().map_or_else(String::new, |name| format!(" ({name})"));
             say(format_args!("       {}: {}{again}", failure.kind.name(), failure.text));
             failure.lines.iter().take(SHOWN).for_each(|line| say(format_args!("         {line}")));
+        }
+        if entry.ending() == Ending::Invalid {
+            entry.reasons.iter().take(1).for_each(|reason| say(format_args!("       says nothing: {reason}")));
         }
         if entry.has_failed() {
             say(format_args!("       again: {}", entry.command));
@@ -75,7 +82,9 @@ impl Teller {
     /// The loop is over.
     pub fn end(&self, summary: &Summary) {
         let totals = summary.totals();
-        say(format_args!("{} trials, {} failed", totals.trials, totals.failed));
+        let invalid = totals.trials - totals.passed - totals.failed;
+        let said_nothing = if invalid > 0 { format!(", {invalid} invalid") } else { String::new() };
+        say(format_args!("{} trials, {} failed{said_nothing}", totals.trials, totals.failed));
     }
 }
 

@@ -80,6 +80,17 @@ pub struct Entry {
     pub admitted: Admitted,
 }
 
+/// What came of a trial.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was what was planned, and nothing is wrong.
+    Passed,
+    /// Something is wrong.
+    Failed,
+    /// Nothing is known to be wrong, and that says nothing: it wasn't what was planned. Perhaps nobody asked for anything.
+    Invalid,
+}
+
 /// What the oracle makes of a trial.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Verdict {
@@ -114,11 +125,31 @@ impl Entry {
         all
     }
 
+    /// What came of it.
+    pub fn ending(&self) -> Ending {
+        match self.validity {
+            _ if self.has_failed() => Ending::Failed,
+            Validity::Invalid => Ending::Invalid,
+            Validity::Valid | Validity::Suspect => Ending::Passed,
+        }
+    }
+
     /// Whether anything is wrong. A trial of which nothing can be said has not failed.
     pub fn has_failed(&self) -> bool {
         !self.failures.is_empty()
             || matches!(self.oracle, Some(Verdict::Violation { .. }))
             || self.ledger.residual() != 0
+    }
+}
+
+impl Ending {
+    /// Its name in reports.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Passed => "passed",
+            Self::Failed => "failed",
+            Self::Invalid => "invalid",
+        }
     }
 }
 

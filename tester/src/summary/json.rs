@@ -78,7 +78,7 @@ pub(super) fn document<'e>(header: &'e Header, entry: &'e Entry) -> Document<'e>
         seed: entry.seed.to_string(),
         plan_hash: format!("{:016x}", entry.plan_hash),
         scenario: &entry.scenario,
-        result: if entry.has_failed() { "failed" } else { "passed" },
+        result: entry.ending().name(),
         started: date(entry.started),
         started_s: entry.started.as_secs_f64(),
         duration_s: entry.length.as_secs_f64(),

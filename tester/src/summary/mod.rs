@@ -35,7 +35,7 @@ use std::path::PathBuf;
 
 pub use admitted::Admitted;
 pub use course::{Course, Point};
-pub use entry::{Entry, Header, Promise, Verdict};
+pub use entry::{Ending, Entry, Header, Promise, Verdict};
 pub use error::{FileError, SummaryError};
 pub use failure::{Again, Failure, Kind};
 pub use json::SCHEMA;

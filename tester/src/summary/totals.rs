@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use tollgate_client::report::Validity;
 use tollgate_client::{Ledger, Nanos, Outcome};
 
-use super::{Entry, Header, Kind, Verdict};
+use super::{Ending, Entry, Header, Kind, Verdict};
 
 /// All trials together.
 #[derive(Clone, Debug, Default)]
 pub struct Totals {
     /// Trials that ran.
     pub trials: u64,
-    /// Those of them with something wrong.
+    /// Those of them that were what was planned, with nothing wrong.
+    pub passed: u64,
+    /// Those with something wrong.
     pub failed: u64,
     /// How requests ended.
     pub ledger: Ledger,
@@ -49,6 +51,7 @@ impl Totals {
 
     pub(super) fn add(&mut self, header: &Header, entry: &Entry) {
         self.trials += 1;
+        self.passed += u64::from(entry.ending() == Ending::Passed);
         self.failed += u64::from(entry.has_failed());
         self.ledger += &entry.ledger;
         for (status, answers) in &entry.statuses {
@@ -76,7 +79,7 @@ impl Totals {
         let ended = |outcome| self.ledger.count(outcome);
         let before = [
             ("trials", self.trials),
-            ("passed", self.trials - self.failed),
+            ("passed", self.passed),
             ("failed", self.failed),
             ("crashes", self.failures(Kind::Crash)),
             ("hangs", self.failures(Kind::Hang)),

@@ -5,10 +5,12 @@ DATA.totals = Object.fromEntries(DATA.totals);
 
 function head({ header, totals }) {
   const count = name => Number(totals[name]);
-  const trials = count("trials"), failed = count("failed");
+  const trials = count("trials"), failed = count("failed"), passed = count("passed");
   const verdict = document.getElementById("verdict");
   const [kind, mark, words] = trials === 0 ? ["empty", "…", "No trial has ended yet"]
     : failed ? ["failed", "✗", `${whole(failed)} of ${plural(trials, "trial")} failed: ${reasons(count)}`]
+    : passed === 0 ? ["empty", "…", trials === 1 ? "The trial says nothing" : `None of ${whole(trials)} trials says anything`]
+    : passed < trials ? ["passed", "✓", `${whole(passed)} of ${whole(trials)} trials passed, the others say nothing`]
     : ["passed", "✓", trials === 1 ? "The trial passed" : `All ${whole(trials)} trials passed`];
   verdict.classList.add(kind);
   verdict.querySelector(".mark").textContent = mark;

@@ -56,7 +56,7 @@ function compared(a, b) {
 function shownText(data, shown, found, all) {
   const total = Number(data.totals.trials), failed = Number(data.totals.failed);
   const here = all < total
-    ? ` This page has the last ${whole(data.failures.length)} of ${whole(failed)} that failed among those kept, and the last ${whole(data.trials.length)} of ${whole(total - failed)} that passed; test_summary.txt has more.`
+    ? ` This page has the last ${whole(data.failures.length)} of ${whole(failed)} that failed among those kept, and the last ${whole(data.trials.length)} of ${whole(total - failed)} others; test_summary.txt has more.`
     : "";
   return `${whole(shown)} of ${plural(found, "trial")} shown, those that failed first. Open one to see its parameters and the command that repeats it.${here}`;
 }

@@ -3,7 +3,7 @@
 
 use tollgate_client::{Nanos, Outcome};
 
-use super::super::{Entry, Header, Server};
+use super::super::{Ending, Entry, Header, Server};
 
 /// The heading, and a line for each of `entries`.
 pub(super) fn lines(header: &Header, entries: &[&Entry]) -> Vec<String> {
@@ -74,7 +74,12 @@ fn fixed(header: &Header, entry: &Entry) -> Vec<String> {
     };
     let row: [String; FIXED.len()] = [
         entry.trial.to_string(),
-        if entry.has_failed() { "FAIL" } else { "pass" }.to_owned(),
+        match entry.ending() {
+            Ending::Passed => "pass",
+            Ending::Failed => "FAIL",
+            Ending::Invalid => "invalid",
+        }
+        .to_owned(),
         cell(&entry.scenario),
         hours(entry.started - header.started),
         format!("{:.1}s", entry.length.as_secs_f64()),
