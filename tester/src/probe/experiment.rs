@@ -215,7 +215,7 @@ pub(super) fn is_slow(trace: &[Sample]) -> bool {
 const SHORTEST_PAUSE: Nanos = Nanos::from_millis(1);
 /// Longer than a busy machine lets a request wait.
 const HELD_BACK: Nanos = Nanos::from_millis(3);
-pub(super) const SLOW_IN_A_ROW: usize = 3;
+const SLOW_IN_A_ROW: usize = 3;
 
 #[cfg(test)]
 mod tests {

@@ -58,7 +58,7 @@ impl<B: Bench> Inquiry<'_, B> {
         let mut first = self.bench.carry_out(&experiment)?.remove(0);
         // Whoever isn't denied may be held back.
         if first.last().is_some_and(|last| last.admitted) {
-            if let Some(finding) = shaper::inquire(self, &first)? {
+            if let Some(finding) = shaper::inquire(self)? {
                 return Ok(finding);
             }
             if is_slow(&first) {

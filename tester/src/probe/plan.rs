@@ -8,6 +8,7 @@
 //!   closer look    admissions spread over the window, bursts after many    how does it come back?
 //!                  silences, denials on purpose, a start half a window later
 //!   herd           many connections at once, if answers are held back      how long is the queue?
+//!   one by one     one id that is held back, and goes on                   for as long as it asks?
 //! ```
 //!
 //! An id is used by one script only, so that scripts can run at the same time; where ids don't matter, they run one after the other.
@@ -33,6 +34,14 @@ impl Ids {
 pub(super) fn first_burst(ids: &Ids, at_most: u32, longest: Nanos) -> Experiment {
     let burst = Phase::burst(ids.fresh(), at_most).until(Until::DeniedOrSlow);
     Experiment { scripts: vec![Script::new([burst])], ends: Ends::WhenDone, longest }
+}
+
+/// A fresh id until it is denied or slowed down, after `capacity` requests at the latest, and so many requests more.
+pub(super) fn one_by_one(ids: &Ids, capacity: u32, more: u32, longest: Nanos) -> Experiment {
+    let id = ids.fresh();
+    let burst = Phase::burst(id, capacity).until(Until::DeniedOrSlow);
+    let script = Script::new([burst, Phase::burst(id, more).until(Until::Never)]);
+    Experiment { scripts: vec![script], ends: Ends::WhenDone, longest }
 }
 
 /// An id over so many connections, and then another over the first of them.

@@ -3,7 +3,7 @@
 use tollgate_client::Nanos;
 
 use super::error::{ProbeError, show};
-use super::experiment::{SLOW_IN_A_ROW, Sample, Trace};
+use super::experiment::{Sample, Trace};
 use super::finding::{Confidence, Denials, Finding, Judged, Quota};
 use super::inquiry::{Bench, Inquiry};
 use super::model::Algorithm;
@@ -21,10 +21,10 @@ struct Queue {
     pace: (Nanos, Nanos),
 }
 
-/// What it is, if answers come at an even pace; otherwise it doesn't hold requests back. `burst` came late in the end, one after the other.
+/// What it is, if answers come at an even pace; otherwise it doesn't hold requests back.
 ///
-/// A machine that lets everybody wait now and then makes a pace too, but not the same one thrice: for the burst, for one herd, and for the next.
-pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>, burst: &Trace) -> Result<Option<Finding>, ProbeError> {
+/// A machine that lets everybody wait now and then makes a pace too, but it doesn't keep it up: not for one who asks, waits and asks again.
+pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>) -> Result<Option<Finding>, ProbeError> {
     let mut queue = None;
     for connections in HERDS {
         let experiment = plan::herd(&inquiry.ids, connections, None, inquiry.part_of_time(0.5));
@@ -35,13 +35,15 @@ pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>, burst: &Trace) -> R
             break;
         }
     }
-    let Some(queue) = queue.filter(|queue| queue.is_pace_of(burst)) else { return Ok(None) };
+    let Some(queue) = queue else { return Ok(None) };
+    let experiment = plan::one_by_one(&inquiry.ids, queue.admitted, ONE_BY_ONE, inquiry.part_of_time(0.3));
+    if !queue.is_kept_up(&inquiry.bench.carry_out(&experiment)?.remove(0)) {
+        return Ok(None);
+    }
     let again = times(queue.pace.0, 2.6);
     let experiment = plan::herd(&inquiry.ids, 2 * queue.admitted + 4, Some(again), inquiry.part_of_time(0.9));
     let mut traces = inquiry.bench.carry_out(&experiment)?;
     let newcomer = traces.pop().unwrap_or_default();
-    let Some(second) = Queue::of(&traces).filter(|second| queue.is_as_fast_as(second)) else { return Ok(None) };
-    let queue = Queue { pace: (queue.pace.0.min(second.pace.0), queue.pace.1.max(second.pace.1)), ..queue };
     Ok(Some(finding(&queue, &traces, &newcomer, again)))
 }
 
@@ -104,9 +106,10 @@ impl Queue {
         let mut off: Vec<f64> =
             held.iter().zip(0u32..).map(|(done, place)| done.as_secs_f64() - pace * f64::from(place)).collect();
         let line = median(&mut off);
-        // Answers half of them apart, each as late as others are.
-        let late = (off[(off.len() - 1) * 3 / 4] - off[(off.len() - 1) / 4]).max(JITTER.as_secs_f64());
-        let error = late / (held.len() / 2) as f64 + CLOCKS * pace;
+        // Of answers half of them apart, one may be on time and the other as late as all but a few are.
+        let few = (off.len() - 1) / 10;
+        let late = (off[off.len() - 1 - few] - off[few]).max(JITTER.as_secs_f64());
+        let error = late / (held.len() / 2) as f64 + SLIP * pace;
         let near = off.iter().filter(|off| (**off - line).abs() < 0.75 * pace).count();
         let even = pace > HELD_BACK.as_secs_f64() && 4 * near >= 3 * held.len();
         // What was sent so much later than the others found places that had become free again.
@@ -121,19 +124,13 @@ impl Queue {
 }
 
 impl Queue {
-    /// Whether the last of these answers, each of which was waited for before the next was asked for, took as long as this pace says: all
-    /// together, since one that came late is followed by one that comes the sooner.
-    fn is_pace_of(&self, burst: &[Sample]) -> bool {
-        let late = &burst[burst.len().saturating_sub(SLOW_IN_A_ROW)..];
-        let (Some(first), Some(last)) = (late.first(), late.last()) else { return false };
-        let each = Nanos::new((last.done - first.sent).as_u64() / late.len() as u64);
-        (times(self.pace.0, 0.7).saturating_sub(JITTER)..=times(self.pace.1, 1.4) + JITTER).contains(&each)
-    }
-
-    /// Whether both have the same pace, as far as it is known.
-    fn is_as_fast_as(&self, other: &Self) -> bool {
-        let reaches = |one: &Self, other: &Self| times(one.pace.1, 1.1) >= other.pace.0;
-        reaches(self, other) && reaches(other, self)
+    /// Whether those who asked one by one, after they had been slowed down, waited for half this pace at least; but for one, which may have come
+    /// late itself and so waited less.
+    fn is_kept_up(&self, one_by_one: &[Sample]) -> bool {
+        let half = times(self.pace.0, 0.5);
+        let slowed: Vec<_> = one_by_one.iter().filter(|sample| sample.phase > 0).collect();
+        let waited = slowed.iter().filter(|sample| sample.admitted && sample.done - sample.sent >= half).count();
+        waited >= 2 && waited + 1 >= slowed.len()
     }
 }
 
@@ -166,8 +163,10 @@ const FEWEST: usize = 4;
 const HERDS: [u32; 3] = [16, 64, 256];
 /// A wider gap between two answers is made on purpose.
 const HELD_BACK: Nanos = Nanos::from_millis(2);
-/// Clocks tick and drift by this part.
-const CLOCKS: f64 = 0.005;
+/// Requests, each sent when the one before it is answered: a chance of one in three that a machine holds one up is one in 60 for all but one of them.
+const ONE_BY_ONE: u32 = 6;
+/// By this part a pace may be off, because answers come later and later while a herd is at work.
+const SLIP: f64 = 0.02;
 /// Of the first and the last answer of a herd, at least.
 const JITTER: Nanos = Nanos::from_millis(4);
 
@@ -187,37 +186,34 @@ mod tests {
         let herd = herd(&[&let_in[..], &[(1, false); 3]].concat());
         let queue = Queue::of(&herd).expect("a queue");
         assert_eq!((queue.admitted, queue.denied), (7, 3));
-        assert!(queue.pace.0 >= Nanos::from_millis(195) && queue.pace.1 <= Nanos::from_millis(205), "{queue:?}");
+        assert!(queue.pace.0 >= Nanos::from_millis(190) && queue.pace.1 <= Nanos::from_millis(210), "{queue:?}");
     }
 
     #[test]
-    fn a_pace_is_that_of_answers_that_take_as_long() {
+    fn a_pace_is_kept_up_if_all_but_one_have_to_wait_for_it() {
         let queue = Queue { admitted: 7, denied: 0, pace: (Nanos::from_millis(198), Nanos::from_millis(202)) };
-        let burst = |done: [u64; 4]| -> Trace {
-            let sample = |(sent, done)| Sample { phase: 0, sent, done, admitted: true };
-            let done = done.map(Nanos::from_millis);
-            [Nanos::ZERO].into_iter().chain(done).zip(done).map(sample).collect()
-        };
-        for (done, is) in [
-            ([1, 201, 400, 601], true),
-            // One came late, and the next on time.
-            ([1, 290, 401, 630], true),
-            ([1, 31, 231, 350], false),
-            ([1, 201, 600, 1_000], false),
+        for (took, is) in [
+            (&[200, 199, 201, 200, 200, 200][..], true),
+            (&[200, 290, 20, 200, 200, 200], true),
+            (&[200, 200, 20], true),
+            (&[200, 200, 20, 200, 200, 1], false),
+            (&[1, 1, 200, 1, 1, 200], false),
+            (&[200], false),
         ] {
-            assert_eq!(queue.is_pace_of(&burst(done)), is, "{done:?}");
+            let sample = |&took| Sample { phase: 1, sent: Nanos::ZERO, done: Nanos::from_millis(took), admitted: true };
+            let one_by_one: Trace = took.iter().map(sample).collect();
+            assert_eq!(queue.is_kept_up(&one_by_one), is, "{took:?}");
         }
-        let other = |from, to| Queue { pace: (Nanos::from_millis(from), Nanos::from_millis(to)), ..queue };
-        assert!(queue.is_as_fast_as(&other(203, 210)) && queue.is_as_fast_as(&other(190, 197)));
-        assert!(!queue.is_as_fast_as(&other(250, 260)) && !queue.is_as_fast_as(&other(100, 150)));
     }
 
     #[test]
     fn answers_that_come_late_leave_the_pace_open_by_as_much() {
-        // As on a busy machine: each some milliseconds late, the first ones less so.
-        let let_in = [1, 1, 201, 403, 606, 809, 1_012].map(|millis| (millis, true));
-        let queue = Queue::of(&herd(&let_in)).expect("a queue");
-        assert!(queue.pace.0 <= Nanos::from_millis(200) && queue.pace.1 <= Nanos::from_millis(207), "{queue:?}");
+        // As on a busy machine: all late, but for the first one.
+        for late in [[1, 203, 406, 609, 812, 1_013], [1, 212, 415, 618, 812, 1_024], [1, 205, 412, 615, 820, 1_022]] {
+            let queue = Queue::of(&herd(&late.map(|millis| (millis, true)))).expect("a queue");
+            let (limit, window) = roundest::rate(queue.pace.0, queue.pace.1);
+            assert_eq!((limit, window), (5, Nanos::from_secs(1)), "{late:?}: {queue:?}");
+        }
     }
 
     #[test]
