@@ -115,14 +115,15 @@ fn denials(id: u32, capacity: u32, first: Nanos) -> Script {
     Script::new([burst, knock, burst.at(times(first, 1.3))])
 }
 
-/// So many connections at once with one id, each of which asks again after `again`; and meanwhile another id.
+/// So many connections at once with one id, each of which asks again after `again`; and meanwhile [`NEWCOMERS`] with other ids.
 pub(super) fn herd(ids: &Ids, connections: u32, again: Option<Nanos>, longest: Nanos) -> Experiment {
     let id = ids.fresh();
     let once = Phase::burst(id, 1);
     let phases: Vec<Phase> = [once].into_iter().chain(again.map(|again| once.at(again))).collect();
     let mut scripts = vec![Script::new(phases); connections as usize];
-    scripts
-        .push(Script { after: times(again.unwrap_or_default(), 0.1), ..Script::new([Phase::burst(ids.fresh(), 1)]) });
+    let newcomer =
+        |_| Script { after: times(again.unwrap_or_default(), 0.1), ..Script::new([Phase::burst(ids.fresh(), 1)]) };
+    scripts.extend((0..NEWCOMERS).map(newcomer));
     Experiment { scripts, ends: Ends::WhenDone, longest }
 }
 
@@ -131,6 +132,8 @@ pub(super) fn times(span: Nanos, factor: f64) -> Nanos {
     Nanos::new((span.as_u64() as f64 * factor) as u64)
 }
 
+/// Enough that one of them isn't held up by a busy machine.
+pub(super) const NEWCOMERS: usize = 3;
 /// Enough that all of them are dealt to one of two cores only once in 128 times.
 pub(super) const SCOPE_CONNECTIONS: u32 = 8;
 /// Whatever comes back sooner is seen by asking.

@@ -29,7 +29,7 @@ pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>) -> Result<Option<Fi
     for connections in HERDS {
         let experiment = plan::herd(&inquiry.ids, connections, None, inquiry.part_of_time(0.5));
         let mut traces = inquiry.bench.carry_out(&experiment)?;
-        traces.pop();
+        traces.truncate(traces.len().saturating_sub(plan::NEWCOMERS));
         queue = Queue::of(&traces).or(queue);
         if queue.as_ref().is_some_and(|queue| queue.denied > 0) {
             break;
@@ -43,11 +43,11 @@ pub(super) fn inquire(inquiry: &mut Inquiry<'_, impl Bench>) -> Result<Option<Fi
     let again = times(queue.pace.0, 2.6);
     let experiment = plan::herd(&inquiry.ids, 2 * queue.admitted + 4, Some(again), inquiry.part_of_time(0.9));
     let mut traces = inquiry.bench.carry_out(&experiment)?;
-    let newcomer = traces.pop().unwrap_or_default();
-    Ok(Some(finding(&queue, &traces, &newcomer, again)))
+    let newcomers = traces.split_off(traces.len().saturating_sub(plan::NEWCOMERS));
+    Ok(Some(finding(&queue, &traces, &newcomers, again)))
 }
 
-fn finding(queue: &Queue, herd: &[Trace], newcomer: &Trace, again: Nanos) -> Finding {
+fn finding(queue: &Queue, herd: &[Trace], newcomers: &[Trace], again: Nanos) -> Finding {
     let Queue { admitted, denied, pace: (shortest, longest) } = *queue;
     let (limit, window) = roundest::rate(shortest, longest);
     let precision = longest.as_u64() as f64 / shortest.as_u64().max(1) as f64 - 1.0;
@@ -68,13 +68,14 @@ fn finding(queue: &Queue, herd: &[Trace], newcomer: &Trace, again: Nanos) -> Fin
         ),
     };
 
-    // In the herd's queue it would be the last of all.
+    // In the herd's queue each of them would be behind all others.
     let behind = times(shortest, f64::from(admitted.saturating_sub(1).max(1)) / 2.0);
-    let own = newcomer.first().filter(|ask| ask.admitted && ask.done - ask.sent < behind);
+    let has_own = newcomers.iter().flatten().any(|ask| ask.admitted && ask.done - ask.sent < behind);
     let herd_scope = format!("one id over {} connections shared {admitted} places", herd.len());
-    let scope = match own {
-        Some(_) => Judged::new(Scope::Id, bounded, format!("{herd_scope}; another id didn't wait")),
-        None => Judged::new(Scope::Everyone, Confidence::Fair, format!("{herd_scope}; another id had to wait too")),
+    let scope = if has_own {
+        Judged::new(Scope::Id, bounded, format!("{herd_scope}; another id didn't wait"))
+    } else {
+        Judged::new(Scope::Everyone, Confidence::Fair, format!("{herd_scope}; other ids had to wait too"))
     };
     Finding {
         quota: Judged::new(Quota { limit, window }, Confidence::from(-precision, -0.1, -0.03), paced.clone()),
@@ -219,10 +220,11 @@ mod tests {
     #[test]
     fn another_id_that_is_late_has_not_waited_in_the_queue_unless_it_was_the_last_of_all() {
         let queue = Queue { admitted: 6, denied: 10, pace: (Nanos::from_millis(198), Nanos::from_millis(202)) };
-        for (took, scope) in [(1, Scope::Id), (120, Scope::Id), (1_000, Scope::Everyone)] {
-            let newcomer = vec![Sample { phase: 0, sent: Nanos::ZERO, done: Nanos::from_millis(took), admitted: true }];
-            let finding = finding(&queue, &[], &newcomer, Nanos::from_millis(500));
-            assert_eq!(finding.scope.value, scope, "after {took} ms");
+        for (took, scope) in [([1, 1], Scope::Id), ([120, 1_000], Scope::Id), ([1_000, 1_200], Scope::Everyone)] {
+            let sample =
+                |took| vec![Sample { phase: 0, sent: Nanos::ZERO, done: Nanos::from_millis(took), admitted: true }];
+            let finding = finding(&queue, &[], &took.map(sample), Nanos::from_millis(500));
+            assert_eq!(finding.scope.value, scope, "after {took:?} ms");
         }
     }
 
