@@ -110,7 +110,7 @@ pub struct Options {
     #[arg(value_hint = ValueHint::Url, help_heading = "Server")]
     pub url: Option<String>,
 
-    /// Starts this server, watches it, and starts it again after a crash
+    /// Starts this server, watches it, and starts it again after a crash; {upstream} in it is a service to be in front of
     #[arg(long, value_name = "CMD", help_heading = "Server")]
     pub server: Option<String>,
 

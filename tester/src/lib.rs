@@ -1,8 +1,8 @@
 //! Load tests with random parameters for ever, and an oracle that checks a rate limit from outside.
 //!
 //! **Model.** A [`trial::Trial`] is drawn from a [`trial::Space`] by a seed and its number; its [`scenario`] makes a load of it, which the client's
-//! engine sends, beside [`hostile`] peers if the scenario has some. The server is a [`process`] that is watched all the while. What ended
-//! goes to the [`oracle`] as it ends, and what came of it all into a [`summary`].
+//! engine sends, beside [`hostile`] peers if the scenario has some. The server is a [`process`] that is watched all the while, perhaps
+//! in front of an [`upstream`] that has its moods. What ended goes to the [`oracle`] as it ends, and what came of it all into a [`summary`].
 //!
 //! **What it proves.** Each admission was decided between *sent* and *done*. From nothing but these intervals the oracle proves that more was admitted
 //! than promised, or that a denial was wrong, or it says nothing: no delay, loss or order of answers makes it accuse a limiter that kept its promise.
@@ -38,3 +38,4 @@ pub mod program;
 pub mod scenario;
 pub mod summary;
 pub mod trial;
+pub mod upstream;

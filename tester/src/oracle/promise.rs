@@ -152,6 +152,14 @@ impl Promise {
         self.algorithm
     }
 
+    /// How long an admitted request may be held back.
+    pub const fn longest_delay(&self) -> Nanos {
+        match self.algorithm {
+            Algorithm::LeakyBucket { max_delay, .. } => max_delay,
+            Algorithm::SlidingWindow | Algorithm::FixedWindow | Algorithm::TokenBucket { .. } => Nanos::ZERO,
+        }
+    }
+
     /// Whether denied requests use units up.
     pub const fn charges_denied(&self) -> bool {
         self.charges_denied

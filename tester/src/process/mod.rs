@@ -43,7 +43,7 @@ pub use fate::Fate;
 pub use growth::{Allowance, Growth};
 pub use launch::Launch;
 use pulse::Feeler;
-pub use pulse::{Pulse, Question};
+pub use pulse::{Pulse, Question, Recovered};
 use ready::{has_listener, ready};
 use stranger::Stranger;
 use vitals::Recorder;

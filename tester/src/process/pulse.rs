@@ -1,7 +1,8 @@
 //! Whether a server still answers.
 //!
-//! Once a second it is asked something small, on a connection of its own and as a client of its own, so that no limit of anybody else is
-//! touched. Any whole HTTP answer will do: a denial is a sign of life too. A server is hung when the first question without an answer lies
+//! Once a second it is asked something small, on a connection of its own and as a client that nobody was before: so no limit of anybody else
+//! is touched, and it has none itself that it could use up. (One client for ever would wait in the queue that it makes behind a slow leaky
+//! bucket.) Any whole HTTP answer will do: a denial is a sign of life too. A server is hung when the first question without an answer lies
 //! as far back as allowed, whether it took the connection, refused it or closed it without a word.
 
 use std::io::{self, Read, Write};
@@ -11,15 +12,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 
 use tollgate_client::http::{Answers, Hints, Progress};
+use tollgate_client::plan::{Pick, Plan, PlanError, PlanSettings, RequestSettings};
 use tollgate_client::{Clock, Nanos};
 
 use super::vitals::wait;
 
 /// How a server is asked whether it is there.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Question {
-    /// The whole request. It should name a client that nobody else is, and ask for the connection to be closed.
-    pub request: Vec<u8>,
+    /// What is asked: its requests one after the other. Each should name a client that nobody was before, and ask for the connection to be closed.
+    pub requests: Arc<Plan>,
     /// How often; never more than once a second.
     pub every: Nanos,
     /// Without an answer for so long, it is hung.
@@ -27,16 +29,28 @@ pub struct Question {
 }
 
 impl Question {
-    /// A `GET` of this path, which should name a client that nobody else is.
-    pub fn path(path: &str) -> Self {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: tollgate-tester\r\nConnection: close\r\n\r\n").into_bytes();
-        Self { request, every: MOST_OFTEN, patience: PATIENCE }
+    /// These requests, as often and as patiently as usual.
+    pub fn new(requests: Plan) -> Self {
+        Self { requests: Arc::new(requests), every: MOST_OFTEN, patience: PATIENCE }
+    }
+
+    /// Requests like this one, each by another client, on connections that are closed afterwards.
+    ///
+    /// # Errors
+    ///
+    /// When the request can't be one.
+    pub fn by_newcomers(mut request: RequestSettings) -> Result<Self, PlanError> {
+        request.headers.push("Connection: close".to_owned());
+        let settings = PlanSettings { clients: u32::MAX, pick: Pick::Seq(None), request, ..PlanSettings::default() };
+        Plan::new(settings).map(Self::new)
     }
 }
 
+/// By `clientId`, which is where Tollgate looks for it.
 impl Default for Question {
     fn default() -> Self {
-        Self::path("/?clientId=tollgate-tester-pulse")
+        let url = "http://tollgate-tester/?clientId=tollgate-tester-pulse-{id}".to_owned();
+        Self::by_newcomers(RequestSettings { url, ..RequestSettings::default() }).expect("a request")
     }
 }
 
@@ -49,8 +63,19 @@ pub struct Pulse {
     pub answered: u64,
     /// The longest time without an answer; shorter than the patience if it never hung.
     pub longest_silence: Nanos,
+    /// When the last answer came after a silence that was too long, and how long it was.
+    pub recovered: Option<Recovered>,
     /// Since when there is no answer.
     silent_since: Option<Nanos>,
+}
+
+/// A server that had hung answered again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recovered {
+    /// When.
+    pub at: Nanos,
+    /// After so long without an answer.
+    pub after: Nanos,
 }
 
 impl Pulse {
@@ -64,9 +89,13 @@ impl Pulse {
         self.silent_since.get_or_insert(now);
     }
 
-    fn hear(&mut self, was_answered: bool, now: Nanos) {
-        self.longest_silence = self.longest_silence.max(self.silence(now));
+    fn hear(&mut self, was_answered: bool, patience: Nanos, now: Nanos) {
+        let after = self.silence(now);
+        self.longest_silence = self.longest_silence.max(after);
         if was_answered {
+            if after >= patience {
+                self.recovered = Some(Recovered { at: now, after });
+            }
             self.answered += 1;
             self.silent_since = None;
         }
@@ -92,10 +121,14 @@ impl Feeler {
             let with_pulse = |act: &dyn Fn(&mut Pulse, Nanos)| {
                 act(&mut pulse.lock().unwrap_or_else(PoisonError::into_inner), clock.now());
             };
-            while wait(&is_over, question.every.max(MOST_OFTEN)) {
+            let Question { requests, every, patience } = question;
+            let (mut share, mut request) = (requests.share(0, 1), Vec::new());
+            while wait(&is_over, every.max(MOST_OFTEN)) {
+                request.clear();
+                requests.request().render(&share.take(), &mut request);
                 with_pulse(&Pulse::ask);
-                let was_answered = is_answered(address, &question, clock).unwrap_or(false);
-                with_pulse(&|pulse, now| pulse.hear(was_answered, now));
+                let was_answered = is_answered(address, &request, patience, clock).unwrap_or(false);
+                with_pulse(&|pulse, now| pulse.hear(was_answered, patience, now));
             }
         };
         thread::Builder::new().name("server-pulse".to_owned()).spawn(feel)?;
@@ -113,11 +146,11 @@ impl Feeler {
 }
 
 /// Asks once. An error is no answer.
-fn is_answered(address: SocketAddr, question: &Question, clock: Clock) -> io::Result<bool> {
-    let deadline = clock.now() + question.patience;
-    let mut stream = TcpStream::connect_timeout(&address, question.patience.into())?;
-    stream.set_write_timeout(Some(question.patience.into()))?;
-    stream.write_all(&question.request)?;
+fn is_answered(address: SocketAddr, request: &[u8], patience: Nanos, clock: Clock) -> io::Result<bool> {
+    let deadline = clock.now() + patience;
+    let mut stream = TcpStream::connect_timeout(&address, patience.into())?;
+    stream.set_write_timeout(Some(patience.into()))?;
+    stream.write_all(request)?;
     let (mut answers, mut hints, mut buffer) = (Answers::default(), Hints::new(), [0; 4096]);
     loop {
         let left = deadline - clock.now();
@@ -152,13 +185,15 @@ mod tests {
         let mut pulse = Pulse::default();
         pulse.ask(at(1));
         assert_eq!(pulse.silence(at(3)), at(2), "the answer is outstanding");
-        pulse.hear(true, at(3));
-        assert_eq!((pulse.silence(at(9)), pulse.longest_silence), (at(0), at(2)));
+        let patience = at(5);
+        pulse.hear(true, patience, at(3));
+        assert_eq!((pulse.silence(at(9)), pulse.longest_silence, pulse.recovered), (at(0), at(2), None));
         pulse.ask(at(10));
-        pulse.hear(false, at(10));
+        pulse.hear(false, patience, at(10));
         pulse.ask(at(11));
         assert_eq!(pulse.silence(at(14)), at(4), "two questions, one silence");
-        pulse.hear(true, at(17));
+        pulse.hear(true, patience, at(17));
         assert_eq!((pulse.longest_silence, pulse.asked, pulse.answered), (at(7), 3, 2));
+        assert_eq!(pulse.recovered, Some(Recovered { at: at(17), after: at(7) }), "only the second was too long");
     }
 }

@@ -8,11 +8,13 @@ use tollgate_client::plan::PlanError;
 use tollgate_client::program::{Answer, Unreachable};
 
 use super::exit::Exit;
+use super::meant::SERVICE;
 use super::tell::say;
 use crate::oracle::PromiseError;
 use crate::oracle::log::LogError;
 use crate::probe::ProbeError;
 use crate::process::StartError;
+use crate::scenario::{Needs, Scenario};
 use crate::summary::SummaryError;
 use crate::trial::TrialError;
 
@@ -39,8 +41,8 @@ pub enum Failure {
     Probe(ProbeError),
     /// `verify` without a limit to verify.
     NoPromise,
-    /// Nothing but restarts of a server that somebody else started.
-    NotOurs,
+    /// What these scenarios need isn't there, such as the first one.
+    Missing(&'static Scenario),
     /// The trial that is to be shrunk passes.
     Passes(u64),
     /// The terminal, or the system's randomness, can't be used.
@@ -52,7 +54,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Answer(Answer::Help(_)) => Exit::Passed,
-            Self::Answer(Answer::Wrong(_)) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise | Self::NotOurs => {
+            Self::Answer(Answer::Wrong(_)) | Self::Promise(_) | Self::Plan(_) | Self::NoPromise | Self::Missing(_) => {
                 Exit::Usage
             }
             _ => Exit::CouldNotRun,
@@ -83,8 +85,13 @@ impl fmt::Display for Failure {
             Self::NoPromise => {
                 f.write_str("--limit none: there is nothing to verify, give the limit that was promised")
             }
-            Self::NotOurs => f.write_str(
-                "--scenarios restart: only a server that the tester started can be restarted, give its command line with --server",
+            Self::Missing(Scenario { name, needs: Needs::Service, .. }) => write!(
+                f,
+                "--scenarios {name}: it takes a gate in front of the tester's own service, write --server 'tollgate --upstream {SERVICE} ...'"
+            ),
+            Self::Missing(Scenario { name, .. }) => write!(
+                f,
+                "--scenarios {name}: only a server that the tester started can be restarted, give its command line with --server"
             ),
             Self::Passes(trial) => {
                 write!(f, "trial {trial} passes: shrink one that fails, by the same options and seed")

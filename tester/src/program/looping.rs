@@ -90,7 +90,7 @@ impl<'a> Loop<'a> {
         let mut failures = judge(trial, &seen, self.bench.baseline.as_ref(), &Allowance::default());
         let ended = failures.iter().any(|failure| matches!(failure.kind, Kind::Crash | Kind::Hang));
         if ended {
-            match self.again(trial, &failures.iter().map(|failure| failure.kind).collect()) {
+            match self.again(trial, seen.fate, &failures.iter().map(|failure| failure.kind).collect()) {
                 Ok(again) => failures.iter_mut().for_each(|failure| failure.again = again),
                 Err(failure) => {
                     // Without a server the loop is over; what ended this one is told all the same.
@@ -113,12 +113,14 @@ impl<'a> Loop<'a> {
         Ok(kinds)
     }
 
-    /// Starts the server again, and tries whether it ends the same way.
-    fn again(&mut self, trial: &Trial, kinds: &BTreeSet<Kind>) -> Result<Again, Failure> {
+    /// Starts the server again, whatever had become of it, and tries whether it fails the same way.
+    fn again(&mut self, trial: &Trial, fate: Fate, kinds: &BTreeSet<Kind>) -> Result<Again, Failure> {
         let mut again = Again::Untried;
         if self.meant.options.server.is_none() {
-            // Somebody else's: only they can start it again.
-            self.bench.control.stop();
+            if fate != Fate::Alive {
+                // Somebody else's: only they can start it again.
+                self.bench.control.stop();
+            }
             return Ok(again);
         }
         self.bench.server.restart()?;

@@ -11,10 +11,11 @@ use crate::cli::value::Lag;
 use crate::cli::{DEFAULT_URL, Options, Promised};
 use crate::clock;
 use crate::oracle::Promise;
-use crate::process::{Launch, Question, Server};
-use crate::scenario::{self, Around, Scenario};
+use crate::process::{Launch, Server};
+use crate::scenario::{Around, Needs, Scenario};
 use crate::summary::Files;
 use crate::trial::{Bench, Load, Setting, Space, Target, Trial};
+use crate::upstream::Upstream;
 
 /// A loop, as meant.
 #[derive(Debug)]
@@ -75,11 +76,14 @@ impl Meant {
         let url = self.options.url.as_deref();
         let target = |url: String| Target { url, id: self.options.id.clone() };
         // The question only needs the path: it goes to wherever the server is.
-        let asked = target(url.unwrap_or(DEFAULT_URL).to_owned()).question(&format!("tester.{nonce:x}."))?;
-        let question = Question { request: asked, ..Question::path("/") };
+        let question = target(url.unwrap_or(DEFAULT_URL).to_owned()).question(&format!("tester.{nonce:x}."))?;
+        let has_service = self.options.server.as_deref().is_some_and(has_service);
+        let upstream = has_service.then(|| Upstream::start(clock)).transpose().map_err(Failure::System)?;
         let (server, url) = match (&self.options.server, url) {
             (Some(line), url) => {
-                let launch = Launch::parse(line)?;
+                let service = upstream.as_ref().map(|upstream| upstream.address().to_string());
+                let line = service.map_or(line.clone(), |service| line.replace(SERVICE, &service));
+                let launch = Launch::parse(&line)?;
                 let launch = match url {
                     Some(url) => launch.at(address(url)?),
                     None => launch,
@@ -95,6 +99,7 @@ impl Meant {
         };
         Ok(Bench {
             server,
+            upstream,
             target: target(url),
             promise: self.promise,
             around: self.around(),
@@ -142,12 +147,29 @@ impl Meant {
     }
 }
 
-/// What is asked for and possible: a server that somebody else started can't be started again.
+/// What is asked for and possible: a server that somebody else started can't be started again, and has no service of ours behind it.
 fn scenarios(options: &Options) -> Result<Vec<&'static Scenario>, Failure> {
-    let is_possible = |scenario: &&Scenario| options.server.is_some() || scenario.name != scenario::RESTART.name;
-    let possible: Vec<_> = options.scenarios.0.iter().copied().filter(is_possible).collect();
-    if possible.is_empty() { Err(Failure::NotOurs) } else { Ok(possible) }
+    let server = options.server.as_deref();
+    let is_possible = |needs: Needs| match needs {
+        Needs::Nothing => true,
+        Needs::Launch => server.is_some(),
+        Needs::Service => server.is_some_and(has_service),
+    };
+    let asked = &options.scenarios.0;
+    let possible: Vec<_> = asked.iter().copied().filter(|scenario| is_possible(scenario.needs)).collect();
+    match asked.first() {
+        Some(first) if possible.is_empty() => Err(Failure::Missing(first)),
+        _ => Ok(possible),
+    }
 }
+
+/// Whether this starts a gate in front of our service.
+fn has_service(line: &str) -> bool {
+    line.contains(SERVICE)
+}
+
+/// Where the address of our service goes.
+pub(super) const SERVICE: &str = "{upstream}";
 
 /// Words as a shell takes them.
 fn line(words: &[String]) -> String {

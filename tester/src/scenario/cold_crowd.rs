@@ -2,11 +2,17 @@
 
 use tollgate_client::plan::{Decimal, Pick};
 
-use super::{Around, Scenario, Work, rule};
+use super::{Around, Needs, Scenario, Work, rule};
 use crate::trial::Load;
 
-pub(super) const COLD_CROWD: Scenario =
-    Scenario { name: "cold-crowd", about: "one hot id among many cold ones", beside: None, work, rule: rule::answered };
+pub(super) const COLD_CROWD: Scenario = Scenario {
+    name: "cold-crowd",
+    about: "one hot id among many cold ones",
+    beside: None,
+    needs: Needs::Nothing,
+    work,
+    rule: rule::answered,
+};
 
 fn work(load: &Load, _: &Around<'_>) -> Work {
     let one = Decimal::from_millionths(1);

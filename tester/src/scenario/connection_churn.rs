@@ -1,12 +1,13 @@
 //! A connection for each request.
 
-use super::{Around, Scenario, Work, rule};
+use super::{Around, Needs, Scenario, Work, rule};
 use crate::trial::Load;
 
 pub(super) const CONNECTION_CHURN: Scenario = Scenario {
     name: "connection-churn",
     about: "a connection for each request",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

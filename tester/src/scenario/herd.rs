@@ -2,13 +2,14 @@
 
 use tollgate_client::plan::{Arrival, Pick};
 
-use super::{Around, Scenario, Shape, Work, bursts, rule};
+use super::{Around, Needs, Scenario, Shape, Work, bursts, rule};
 use crate::trial::Load;
 
 pub(super) const HERD: Scenario = Scenario {
     name: "herd",
     about: "all clients use up their quota, and all come back at the reset",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

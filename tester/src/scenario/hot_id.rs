@@ -2,13 +2,14 @@
 
 use tollgate_client::plan::Affinity;
 
-use super::{Around, Scenario, Shape, Work, rule};
+use super::{Around, Needs, Scenario, Shape, Work, rule};
 use crate::trial::Load;
 
 pub(super) const HOT_ID: Scenario = Scenario {
     name: "hot-id",
     about: "one id from all connections, as fast as answers come",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

@@ -2,11 +2,11 @@
 
 use tollgate_client::plan::Pick;
 
-use super::{Around, Broken, Scenario, Work, rule};
+use super::{Around, Broken, Needs, Scenario, Work, rule};
 use crate::trial::{Load, Seen};
 
 pub(crate) const ID_CHURN: Scenario =
-    Scenario { name: "id-churn", about: "never the same id twice", beside: None, work, rule };
+    Scenario { name: "id-churn", about: "never the same id twice", beside: None, needs: Needs::Nothing, work, rule };
 
 fn work(load: &Load, _: &Around<'_>) -> Work {
     // Twice what is due on average: arrivals by chance may be more.

@@ -15,7 +15,13 @@
 //! | `product-list` | the last tenth of the ids is popular | every request is answered |
 //! | `connection-churn` | a connection for each request | every request is answered |
 //! | `restart` | the server is stopped and started in the middle; only with `--server` | it answers again, and no quota is exceeded since |
+//! | `sick-upstream` | the service behind the gate fails, hangs up, and recovers | every request is answered, and soon allowed again |
+//! | `upstream-restart` | it goes away and comes back | the same |
+//! | `overload` | ten times what it can answer, for a moment | the same |
+//! | `slow-among-fast` | one of its paths is slow | every request is answered, and the others don't wait for the slow ones |
 //! | `slow-heads` … `bad-chunks` | rude peers beside the load, see [`hostile::Kind`] | they are treated as HTTP says, and the load doesn't notice |
+//!
+//! The four about a service take part if there is one: `--server 'tollgate --upstream {upstream} …'`.
 //!
 //! For every trial: the server lives and answers, its memory, descriptors and threads don't grow, the client's ledger balances, and the oracle proves no
 //! violation.
@@ -26,19 +32,23 @@ mod connection_churn;
 mod herd;
 mod hot_id;
 mod id_churn;
+mod overload;
 mod product_list;
 mod ramp;
 mod restart;
 mod rude;
 mod rule;
+mod service;
+mod sick_upstream;
+mod slow_among_fast;
 mod smoke;
 mod soak;
 mod spike;
 mod steady;
+mod upstream_restart;
 mod window_edge;
 
 pub(crate) use id_churn::ID_CHURN;
-pub(crate) use restart::RESTART;
 pub use rule::Broken;
 
 use std::fmt;
@@ -49,6 +59,7 @@ use tollgate_client::plan::Stage;
 
 use crate::hostile;
 use crate::trial::{Load, Seen, Space};
+use crate::upstream::Change;
 
 /// One way to try a server.
 #[derive(Clone, Copy)]
@@ -59,10 +70,23 @@ pub struct Scenario {
     pub about: &'static str,
     /// Rude peers beside the load.
     pub beside: Option<hostile::Kind>,
+    /// What has to be there.
+    pub needs: Needs,
     /// What it makes of the drawn load.
     pub work: fn(&Load, &Around<'_>) -> Work,
     /// What must hold afterwards.
     pub rule: fn(&Seen) -> Result<(), Broken>,
+}
+
+/// What has to be there, beside a server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Needs {
+    /// Nothing.
+    Nothing,
+    /// The server is one that we started, and so can start again.
+    Launch,
+    /// The server is a gate in front of a service of ours.
+    Service,
 }
 
 /// What a scenario goes by, beside the load.
@@ -85,6 +109,12 @@ pub struct Work {
     pub shape: Shape,
     /// Whether the server is restarted in the middle.
     pub restarts: bool,
+    /// What the service behind the gate goes through; it is well before and afterwards.
+    pub upstream: Vec<Change>,
+    /// Whether others ask for its slow path meanwhile.
+    pub slow_beside: bool,
+    /// A request without an answer by then has timed out.
+    pub timeout: Nanos,
 }
 
 /// When requests are due.
@@ -101,7 +131,7 @@ pub enum Shape {
 impl Work {
     /// The load as it was drawn.
     pub const fn plain(load: Load) -> Self {
-        Self { load, shape: Shape::Rate, restarts: false }
+        Self { load, shape: Shape::Rate, restarts: false, upstream: Vec::new(), slow_beside: false, timeout: TIMEOUT }
     }
 }
 
@@ -137,7 +167,7 @@ pub fn all() -> impl Iterator<Item = &'static Scenario> {
     GENTLE.iter().chain(&rude::ALL)
 }
 
-static GENTLE: [Scenario; 13] = [
+static GENTLE: [Scenario; 17] = [
     smoke::SMOKE,
     steady::STEADY,
     ramp::RAMP,
@@ -150,8 +180,15 @@ static GENTLE: [Scenario; 13] = [
     cold_crowd::COLD_CROWD,
     product_list::PRODUCT_LIST,
     connection_churn::CONNECTION_CHURN,
-    RESTART,
+    restart::RESTART,
+    sick_upstream::SICK_UPSTREAM,
+    upstream_restart::UPSTREAM_RESTART,
+    overload::OVERLOAD,
+    slow_among_fast::SLOW_AMONG_FAST,
 ];
+
+/// Answers come within milliseconds, or not at all.
+const TIMEOUT: Nanos = Nanos::from_secs(2);
 
 #[cfg(test)]
 mod tests;

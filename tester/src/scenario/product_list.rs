@@ -2,13 +2,14 @@
 
 use tollgate_client::plan::{Decimal, Pick};
 
-use super::{Around, Scenario, Work, rule};
+use super::{Around, Needs, Scenario, Work, rule};
 use crate::trial::Load;
 
 pub(super) const PRODUCT_LIST: Scenario = Scenario {
     name: "product-list",
     about: "the last tenth of the ids is popular",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

@@ -1,6 +1,6 @@
 //! Rude peers beside the drawn load: one scenario for each kind. They are treated as HTTP says, and the load doesn't notice.
 
-use super::{Around, Broken, Scenario, Work, rule};
+use super::{Around, Broken, Needs, Scenario, Work, rule};
 use crate::hostile::Kind;
 use crate::trial::{Load, Seen};
 
@@ -21,7 +21,7 @@ pub(super) const ALL: [Scenario; 12] = [
 ];
 
 const fn rude(kind: Kind, about: &'static str) -> Scenario {
-    Scenario { name: kind.name(), about, beside: Some(kind), work, rule }
+    Scenario { name: kind.name(), about, beside: Some(kind), needs: Needs::Nothing, work, rule }
 }
 
 /// They come in numbers of their own; the load leaves them room.

@@ -5,8 +5,7 @@ use std::fmt;
 use tollgate_client::{Nanos, Outcome};
 
 use crate::hostile::Treatment;
-use crate::oracle::{Algorithm, Report};
-use crate::trial::Seen;
+use crate::trial::{Seen, promised_wait};
 
 /// What should have held and didn't.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +43,20 @@ pub enum Broken {
         /// So many.
         denied: u64,
     },
+    /// The service behind the gate is well, and nobody is let through.
+    NotBack {
+        /// Requests that were due.
+        offered: u64,
+        /// Since when.
+        from: Nanos,
+    },
+    /// Answers had to wait for slow ones of another path.
+    HeldUp {
+        /// The 90th percentile of the latency of the allowed.
+        p90: Nanos,
+        /// What the slow path takes.
+        slow: Nanos,
+    },
     /// After a restart nobody was answered.
     SilentSinceRestart,
     /// Rude peers weren't treated as they should be.
@@ -51,11 +64,12 @@ pub enum Broken {
 }
 
 /// Every request was answered, by allowed or denied. A limiter that promised to hold requests back may do so for longer than the client
-/// waits, and a pipeline's answers wait for each other: then a time-out is no missing answer.
+/// waits: then, and only then, a time-out is no missing answer.
 pub fn answered(seen: &Seen) -> Result<(), Broken> {
     let ledger = &seen.summary.total.ledger;
-    let holds_back = |report: &Report| matches!(report.promise.algorithm(), Algorithm::LeakyBucket { .. });
-    let held_back = if seen.report.as_ref().is_some_and(holds_back) { ledger.count(Outcome::TimedOut) } else { 0 };
+    let promise = seen.report.as_ref().map(|report| &report.promise);
+    let may_be_held_back = promised_wait(promise, &seen.work.load) >= seen.work.timeout;
+    let held_back = if may_be_held_back { ledger.count(Outcome::TimedOut) } else { 0 };
     let (requests, responses) = (ledger.sent, ledger.answers() + held_back);
     if responses < requests {
         return Err(Broken::Unanswered { requests, responses });
@@ -104,6 +118,17 @@ impl fmt::Display for Broken {
                 )
             }
             Self::DeniedNewcomers { denied } => write!(f, "{denied} clients were denied their first request"),
+            Self::NotBack { offered, from } => write!(
+                f,
+                "the service was well again, and of {offered} requests that were due from {:.1} s on none was allowed",
+                from.as_secs_f64()
+            ),
+            Self::HeldUp { p90, slow } => write!(
+                f,
+                "the allowed waited {:.0} ms (p90) while another path took {:.0} ms",
+                p90.as_secs_f64() * 1e3,
+                slow.as_secs_f64() * 1e3
+            ),
             Self::SilentSinceRestart => f.write_str("nobody was answered after the restart"),
             Self::Treated(treatment) => {
                 write!(f, "{treatment}")?;

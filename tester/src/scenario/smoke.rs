@@ -3,13 +3,14 @@
 use tollgate_client::Nanos;
 use tollgate_client::plan::{Arrival, Pick};
 
-use super::{Around, Broken, Scenario, Work, rule};
+use super::{Around, Broken, Needs, Scenario, Work, rule};
 use crate::trial::{Load, Seen};
 
 pub(super) const SMOKE: Scenario = Scenario {
     name: "smoke",
     about: "250 new clients a second for 30 s, within --rate and --duration",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule,
 };

@@ -2,13 +2,14 @@
 
 use tollgate_client::Nanos;
 
-use super::{Around, Scenario, Work, rule};
+use super::{Around, Needs, Scenario, Work, rule};
 use crate::trial::Load;
 
 pub(super) const SOAK: Scenario = Scenario {
     name: "soak",
     about: "a tenth of the rate, ten times as long",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

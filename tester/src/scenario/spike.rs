@@ -3,13 +3,14 @@
 use tollgate_client::Nanos;
 use tollgate_client::plan::Stage;
 
-use super::{Around, Scenario, Shape, Work, rule};
+use super::{Around, Needs, Scenario, Shape, Work, rule};
 use crate::trial::Load;
 
 pub(super) const SPIKE: Scenario = Scenario {
     name: "spike",
     about: "ten times the load within a second, and back",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

@@ -8,13 +8,14 @@
 use tollgate_client::Nanos;
 use tollgate_client::plan::{Arrival, Pick};
 
-use super::{Around, Scenario, Shape, Work, bursts, rule};
+use super::{Around, Needs, Scenario, Shape, Work, bursts, rule};
 use crate::trial::Load;
 
 pub(super) const WINDOW_EDGE: Scenario = Scenario {
     name: "window-edge",
     about: "each client's quota just before its window ends, and again just after",
     beside: None,
+    needs: Needs::Nothing,
     work,
     rule: rule::answered,
 };

@@ -69,7 +69,7 @@ fn random(seed: u64, purpose: u64) -> Rng {
 }
 
 /// Trials in a block: as many as there are scenarios, so that each is tried once.
-const STRATA: usize = 25;
+const STRATA: usize = 29;
 /// At least as many as a trial has values.
 const VALUES: u64 = 16;
 /// Purposes beyond those of any block.

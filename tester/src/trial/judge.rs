@@ -4,6 +4,7 @@
 
 use tollgate_client::report::{Validity, Verdict};
 
+use super::run::{LONGEST_HELD, promised_wait};
 use super::{Seen, Trial};
 use crate::process::{Allowance, Fate, Growth, Vitals};
 use crate::summary::{Failure, Kind};
@@ -20,19 +21,23 @@ pub fn judge(trial: &Trial, seen: &Seen, baseline: Option<&Vitals>, allowance: &
 }
 
 fn ended(seen: &Seen) -> Option<Failure> {
-    let kind = match seen.fate {
-        Fate::Alive => return None,
-        Fate::Hung(_) => Kind::Hang,
-        Fate::Exited(_) | Fate::Killed { .. } | Fate::Gone => Kind::Crash,
+    let (kind, what) = match (seen.fate, seen.hung) {
+        (Fate::Alive, None) => return None,
+        (Fate::Alive, Some(span)) => (Kind::Hang, format!("did not answer for {:.1} s, then did", span.as_secs_f64())),
+        (Fate::Hung(_), _) => (Kind::Hang, seen.fate.to_string()),
+        (Fate::Exited(_) | Fate::Killed { .. } | Fate::Gone, _) => (Kind::Crash, seen.fate.to_string()),
     };
-    Some(Failure { lines: seen.last_lines.clone(), ..Failure::new(kind, format!("the server {}", seen.fate)) })
+    Some(Failure { lines: seen.last_lines.clone(), ..Failure::new(kind, format!("the server {what}")) })
 }
 
-/// Since the server was warm, unless it is another one now.
+/// Since the server was warm, unless it is another one now. Connections whose answers may still be held back haven't leaked.
 fn grown(seen: &Seen, baseline: Option<&Vitals>, allowance: &Allowance) -> Vec<Failure> {
     let Some((before, after)) = baseline.zip(seen.vitals.as_ref()).filter(|_| !seen.restarted) else {
         return Vec::new();
     };
-    let grown = Growth::between(before, after, allowance);
-    grown.into_iter().map(|growth| Failure::new(Kind::Growth, growth.to_string())).collect()
+    let promise = seen.report.as_ref().map(|report| &report.promise);
+    let is_held_back = promised_wait(promise, &seen.work.load) > LONGEST_HELD;
+    let grown = Growth::between(before, after, allowance).into_iter();
+    let grown = grown.filter(|growth| !(is_held_back && matches!(growth, Growth::Files { .. })));
+    grown.map(|growth| Failure::new(Kind::Growth, growth.to_string())).collect()
 }

@@ -20,6 +20,7 @@ mod warm_up;
 pub use judge::judge;
 pub use load::{LONGEST, Load, Setting, SettingError};
 pub use plan::Target;
+pub(crate) use run::promised_wait;
 pub use run::{Bench, Seen, TrialError, run};
 pub use shrink::shrink;
 pub use space::{Space, Span};

@@ -4,6 +4,7 @@ use tollgate_client::Nanos;
 use tollgate_client::plan::{IdPlace, Plan, PlanError, PlanSettings, Profile, Rate, RequestSettings, Schedule, Stop};
 
 use super::Trial;
+use crate::process::Question;
 use crate::scenario::{Shape, Work};
 
 /// Where requests go, and how they say whose they are.
@@ -22,6 +23,14 @@ impl Target {
         let beyond_scheme = self.url.split_once("://").map_or(self.url.as_str(), |(_, rest)| rest);
         let path = beyond_scheme.find('/').map_or("/", |slash| &beyond_scheme[slash..]);
         Self { url: format!("http://127.0.0.1{path}"), id: self.id.clone() }
+    }
+
+    /// The same place, and below it this path instead of its own.
+    #[must_use]
+    pub fn below(&self, path: &str) -> Self {
+        let start = self.url.find("://").map_or(0, |scheme| scheme + 3);
+        let end = self.url[start..].find(['/', '?']).map_or(self.url.len(), |slash| start + slash);
+        Self { url: format!("{}{path}", &self.url[..end]), id: self.id.clone() }
     }
 
     /// The plan of a trial. `prefix` stands before every id: nobody has used these ids before, and the limiter knows nothing of them.
@@ -51,18 +60,13 @@ impl Target {
         })
     }
 
-    /// One request for this id, whole, on a connection that is closed afterwards.
+    /// Whether anybody answers, asked by clients that nobody was before.
     ///
     /// # Errors
     ///
     /// When the URL is none.
-    pub fn question(&self, id: &str) -> Result<Vec<u8>, PlanError> {
-        let mut request = self.request(id);
-        request.headers.push("Connection: close".to_owned());
-        let plan = Plan::new(PlanSettings { clients: 1, request, ..PlanSettings::default() })?;
-        let mut bytes = Vec::new();
-        plan.request().render(&plan.share(0, 1).take(), &mut bytes);
-        Ok(bytes)
+    pub fn question(&self, prefix: &str) -> Result<Question, PlanError> {
+        Question::by_newcomers(self.request(prefix))
     }
 
     fn request(&self, prefix: &str) -> RequestSettings {

@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::thread;
 
 use tollgate_client::engine::{self, EngineSettings};
-use tollgate_client::plan::{Plan, PlanError};
+use tollgate_client::plan::{Pick, Plan, PlanError};
 use tollgate_client::summary::Header;
-use tollgate_client::{Clock, Control, Interval, Nanos, Run, Summary, engine::Stage};
+use tollgate_client::{Clock, Control, Interval, Ledger, Nanos, Run, Summary, engine::Stage};
 
 use super::eyes::{Eyes, Log};
 use super::plan::length;
@@ -18,14 +18,17 @@ use crate::hostile::{self, Treatment};
 use crate::oracle::online::Watch;
 use crate::oracle::{History, Promise, Report};
 use crate::process::{Allowance, Fate, Growth, Server, StartError, Vitals};
-use crate::scenario::{Around, Work};
+use crate::scenario::{Around, Needs, Shape, Work};
 use crate::summary::{Course, Point};
+use crate::upstream::{SLOW, Upstream};
 
 /// Where trials are run.
 #[derive(Debug)]
 pub struct Bench<'a> {
     /// The server.
     pub server: Server,
+    /// The service behind it, if it is a gate in front of one of ours.
+    pub upstream: Option<Upstream>,
     /// How it is asked.
     pub target: Target,
     /// What its limiter promised; `None` if nobody says.
@@ -57,10 +60,14 @@ pub struct Seen {
     pub course: Course,
     /// What the oracle says; `None` if it wasn't told what to expect.
     pub report: Option<Report>,
+    /// How those fared who asked for the slow path.
+    pub slow: Option<Ledger>,
     /// How the rude peers were treated.
     pub treatment: Option<Treatment>,
     /// What had become of the server.
     pub fate: Fate,
+    /// For how long it answered nothing meanwhile, if that was too long and it then did.
+    pub hung: Option<Nanos>,
     /// Its last lines.
     pub last_lines: Vec<String>,
     /// The server at rest afterwards.
@@ -69,6 +76,8 @@ pub struct Seen {
     pub server_cpu: Option<Nanos>,
     /// Whether it was stopped and started in the middle.
     pub restarted: bool,
+    /// When it was back, from the start of the load.
+    pub back: Option<Nanos>,
     /// From the start of the load to when the server was at rest again.
     pub length: Nanos,
 }
@@ -97,33 +106,58 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     bench.runs += 1;
     let plan = bench.target.plan(trial, &work, &prefix).map_err(TrialError::Plan)?;
     let plan_hash = bench.target.anywhere().plan(trial, &work, "").map_err(TrialError::Plan)?.hash();
-    let settings = settings(&work.load, bench);
-    let watch = bench.promise.map(|promise| Watch::start(promise, History::Unused)).transpose();
+    let settings = settings(&work, bench);
+    let watch = promise_of(trial, bench).map(|promise| Watch::start(promise, History::Unused)).transpose();
     let watch = watch.map_err(TrialError::Engine)?;
+    let slow = bench.target.below(SLOW).plan(trial, &slow_work(&work), &prefix).map_err(TrialError::Plan)?;
     let log = log(&work, bench)?;
     let before = bench.server.vitals();
     let started = bench.clock.now();
     let mut course = Course::default();
     let watchers = Watchers { watch: watch.as_ref(), log: log.as_ref() };
-    let played = play(trial, &work, &plan, &settings, bench, watchers, |interval| course.push(Point::from(interval)))?;
-    let Played { run, eyes, treatment, restarted, gone } = played;
+    let plans = Plans { load: &plan, slow: work.slow_beside.then_some(&slow) };
+    let played = play(trial, &work, plans, &settings, bench, watchers, |interval| course.push(Point::from(interval)))?;
+    let Played { run, eyes, slow, treatment, restarted, back, gone } = played;
     let taps = eyes.into_iter().filter_map(|eyes| eyes.tap).collect();
     log.map_or(Ok(()), Log::finish).map_err(|error| bench.unwritten(error))?;
     let after = bench.server.vitals();
-    let vitals = settled(bench);
+    let vitals = settled(bench, promised_wait(bench.promise.as_ref(), &work.load));
     Ok(Seen {
         summary: summary(trial, &plan, plan_hash, &work.load, run),
         course,
         report: watch.map(|watch| watch.finish(taps)),
+        slow,
         treatment,
         fate: bench.server.fate(),
+        hung: bench.server.pulse().recovered.filter(|recovered| recovered.at >= started).map(|it| it.after),
         last_lines: gone.map_or_else(|| bench.server.last_lines(), |error| error.lines().map(str::to_owned).collect()),
         vitals,
         server_cpu: before.zip(after).filter(|_| !restarted).map(|(before, after)| after.cpu - before.cpu),
         restarted,
+        back,
         length: bench.clock.now() - started,
         work,
     })
+}
+
+/// What to hold the limiter to. Behind a gate in front of a service, a 503 needn't be its denial: then only what it admits is judged.
+fn promise_of(trial: &Trial, bench: &Bench<'_>) -> Option<Promise> {
+    let is_ambiguous = trial.scenario.needs == Needs::Service;
+    bench.promise.map(|promise| if is_ambiguous { promise.with_lag(None) } else { promise })
+}
+
+/// Clients who come once, one request after the other for as long as the load runs.
+fn slow_work(work: &Work) -> Work {
+    let load = Load { clients: u32::MAX, pick: Pick::Seq(None), ..work.load.clone() };
+    Work { shape: Shape::Closed, ..Work::plain(load) }
+}
+
+/// What is sent.
+#[derive(Clone, Copy)]
+struct Plans<'a> {
+    load: &'a Plan,
+    /// To the slow path of the service, beside the load.
+    slow: Option<&'a Plan>,
 }
 
 /// Who looks at the exchanges.
@@ -137,9 +171,11 @@ struct Watchers<'a> {
 struct Played<'a> {
     run: Run,
     eyes: Vec<Eyes<'a>>,
+    slow: Option<Ledger>,
     treatment: Option<Treatment>,
-    /// Whether the server was stopped in the middle, and why it didn't come back.
+    /// Whether the server was stopped in the middle, and when it was back or why it isn't.
     restarted: bool,
+    back: Option<Nanos>,
     gone: Option<String>,
 }
 
@@ -147,16 +183,17 @@ struct Played<'a> {
 fn play<'a>(
     trial: &Trial,
     work: &Work,
-    plan: &Plan,
+    plans: Plans<'_>,
     settings: &EngineSettings,
     bench: &mut Bench<'_>,
     watchers: Watchers<'a>,
     on_interval: impl FnMut(&Interval),
 ) -> Result<Played<'a>, TrialError> {
     let Watchers { watch, log } = watchers;
-    let Bench { server, control, clock, .. } = bench;
+    let Plans { load: plan, slow } = plans;
+    let Bench { server, upstream, control, clock, .. } = bench;
     let (clock, control, started) = (*clock, &*control, clock.now());
-    let (run, treatment, restart) = thread::scope(|scope| {
+    let (run, slow, treatment, restart) = thread::scope(|scope| {
         let rude = trial.scenario.beside.map(|kind| {
             let (target, span) = (hostile::Target::new(settings.target), length(plan));
             scope.spawn(move || hostile::run(kind, &target, RUDE_PEERS, span, trial.seed, control))
@@ -165,18 +202,36 @@ fn play<'a>(
             let half = Nanos::new(length(plan).as_u64() / 2);
             scope.spawn(move || restart(server, started, half, clock, control, watch))
         });
+        let slow = slow.map(|plan| {
+            let settings = EngineSettings {
+                threads: NonZeroU32::MIN,
+                connections: SLOW_ASKERS,
+                pipeline: NonZeroU32::MIN,
+                ..settings.clone()
+            };
+            scope.spawn(move || engine::run(plan, &settings, control, |_| {}))
+        });
+        if let Some(upstream) = upstream {
+            scope.spawn(move || upstream.follow(&work.upstream, started, clock, control));
+        }
         let eyes = |_| Eyes { tap: watch.map(Watch::tap), log };
         let run = engine::observed(plan, settings, control, eyes, on_interval);
         let finished = "a thread that doesn't panic";
-        (run, rude.map(|rude| rude.join().expect(finished)), restart.map(|restart| restart.join().expect(finished)))
+        (
+            run,
+            slow.map(|slow| slow.join().expect(finished)),
+            rude.map(|rude| rude.join().expect(finished)),
+            restart.map(|restart| restart.join().expect(finished)),
+        )
     });
     let (run, eyes) = run.map_err(TrialError::Engine)?;
+    let slow = slow.transpose().map_err(TrialError::Engine)?.map(|run| run.total.ledger);
     let treatment = treatment.transpose().map_err(TrialError::Hostile)?;
-    let (restarted, gone) = match restart.transpose() {
-        Ok(restarted) => (restarted.unwrap_or(false), None),
-        Err(error) => (true, Some(error.to_string())),
+    let (restarted, back, gone) = match restart.transpose() {
+        Ok(back) => (back.flatten().is_some(), back.flatten(), None),
+        Err(error) => (true, None, Some(error.to_string())),
     };
-    Ok(Played { run, eyes, treatment, restarted, gone })
+    Ok(Played { run, eyes, slow, treatment, restarted, back, gone })
 }
 
 /// The log of this trial, if there is to be one. It can't say that the server forgot everything in between.
@@ -185,9 +240,10 @@ fn log(work: &Work, bench: &Bench<'_>) -> Result<Option<Log>, TrialError> {
     path.map(Log::create).transpose().map_err(|error| bench.unwritten(error))
 }
 
-/// What the server takes once it has given back what it can: where CPUs are short, a server that has got none looks at rest before it is.
-fn settled(bench: &Bench<'_>) -> Option<Vitals> {
-    let deadline = bench.clock.now() + GIVING_BACK;
+/// What the server takes once it has given back what it can: where CPUs are short, a server that has got none looks at rest before it is. And
+/// one that holds answers back keeps the connections of clients who have gone for so long: they may only have closed their sending half.
+fn settled(bench: &Bench<'_>, held_back: Nanos) -> Option<Vitals> {
+    let deadline = bench.clock.now() + GIVING_BACK + held_back.min(LONGEST_HELD);
     loop {
         let vitals = bench.server.at_rest(REST)?;
         let grown =
@@ -198,19 +254,23 @@ fn settled(bench: &Bench<'_>) -> Option<Vitals> {
     }
 }
 
-fn settings(load: &Load, bench: &Bench<'_>) -> EngineSettings {
+fn settings(work: &Work, bench: &Bench<'_>) -> EngineSettings {
+    let load = &work.load;
     let at_least_one = |number| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
     EngineSettings {
         connections: at_least_one(load.connections),
         threads: at_least_one(load.connections.min(THREADS)),
         pipeline: at_least_one(load.pipeline),
         requests_per_connection: NonZeroU32::new(load.churn),
+        timeout: work.timeout,
+        // Whoever asked last has as long as everybody else.
+        drain: work.timeout + MARGIN,
         interval: INTERVAL,
         ..EngineSettings::to(bench.server.address())
     }
 }
 
-/// Stops the server after `wait` and starts it again, on the same port. Whether it came to that.
+/// Stops the server after `wait` and starts it again, on the same port. When it was back, from `started`; `None` if it didn't come to that.
 fn restart(
     server: &mut Server,
     started: Nanos,
@@ -218,10 +278,10 @@ fn restart(
     clock: Clock,
     control: &Control,
     watch: Option<&Watch>,
-) -> Result<bool, StartError> {
+) -> Result<Option<Nanos>, StartError> {
     while clock.now() < started + wait {
         if control.stage() != Stage::Running {
-            return Ok(false);
+            return Ok(None);
         }
         thread::sleep(engine::LONGEST_WAIT.min(started + wait - clock.now()).into());
     }
@@ -232,7 +292,7 @@ fn restart(
         watch.restarted(Nanos::ZERO, clock.now() - started);
     }
     server.restart()?;
-    Ok(true)
+    Ok(Some(clock.now() - started))
 }
 
 fn summary(trial: &Trial, plan: &Plan, plan_hash: u64, load: &Load, run: Run) -> Summary {
@@ -272,6 +332,14 @@ impl fmt::Display for TrialError {
 
 impl std::error::Error for TrialError {}
 
+/// How long the limiter promised at most to hold an answer back: a pipeline's are held back one after the other.
+pub(crate) fn promised_wait(promise: Option<&Promise>, load: &Load) -> Nanos {
+    let delay = promise.map_or(Nanos::ZERO, Promise::longest_delay);
+    Nanos::new(delay.as_u64().saturating_mul(load.pipeline.into()))
+}
+
+/// Far fewer than any gate has room for: what they show is who waits for whom.
+const SLOW_ASKERS: NonZeroU32 = NonZeroU32::new(16).unwrap();
 /// As many as can be slow at once without being the load themselves.
 const RUDE_PEERS: u32 = 50;
 /// Two, so that the oracle sees what several threads interleave, and no more, so that the server has a CPU.
@@ -279,5 +347,42 @@ const THREADS: u32 = 2;
 const INTERVAL: Nanos = Nanos::from_millis(250);
 /// What a server has not given back by then, it keeps.
 const GIVING_BACK: Nanos = Nanos::from_secs(10);
+/// Nor is a trial worth more than this. What may be held back for longer is no growth of descriptors.
+pub(crate) const LONGEST_HELD: Nanos = Nanos::from_secs(60);
+/// So that what times out does so, and isn't given up.
+const MARGIN: Nanos = Nanos::from_secs(1);
 /// A server that isn't at rest by then is taken as it is.
 const REST: Nanos = Nanos::from_secs(3);
+
+#[cfg(test)]
+mod tests {
+    use tollgate_client::plan::{Affinity, Arrival};
+
+    use super::*;
+
+    #[test]
+    fn answers_are_held_back_for_as_long_as_was_promised_one_after_the_other() {
+        let load = |pipeline| Load {
+            clients: 1,
+            connections: 1,
+            rate: 1,
+            duration: Nanos::from_secs(1),
+            arrival: Arrival::Constant,
+            pick: Pick::Uniform,
+            pipeline,
+            churn: 0,
+            affinity: Affinity::Spray,
+        };
+        for (algorithm, pipeline, seconds) in [
+            ("leaky-bucket:12s", 1, 12),
+            ("leaky-bucket:12s", 4, 48),
+            ("leaky-bucket", 1, 5),
+            ("token-bucket", 4, 0),
+            ("sliding-window", 4, 0),
+        ] {
+            let promise = Promise::parse("5/5s", algorithm).expect("a promise");
+            assert_eq!(promised_wait(Some(&promise), &load(pipeline)), Nanos::from_secs(seconds), "{algorithm}");
+        }
+        assert_eq!(promised_wait(None, &load(4)), Nanos::ZERO);
+    }
+}

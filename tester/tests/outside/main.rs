@@ -6,6 +6,7 @@
 //! | `conformance` | the oracle finds each of those faults, and none in limiters that keep their promise: ours, nginx, HAProxy |
 //! | `probe` | which limiter is that? |
 //! | `program`, `again` | the loop, its results and its exit codes; trials that are run again |
+//! | `service` | a gate in front of a service that is sick, gone, slow or has too much to do |
 //! | `support/` | servers as processes |
 
 mod again;
@@ -14,4 +15,5 @@ mod faulty;
 mod faulty_limiter;
 mod probe;
 mod program;
+mod service;
 mod support;
