@@ -52,7 +52,7 @@ pub enum Broken {
     },
     /// Answers had to wait for slow ones of another path.
     HeldUp {
-        /// The 90th percentile of the latency of the allowed.
+        /// The 90th percentile of how long the allowed took since they were sent.
         p90: Nanos,
         /// What the slow path takes.
         slow: Nanos,
@@ -125,7 +125,7 @@ impl fmt::Display for Broken {
             ),
             Self::HeldUp { p90, slow } => write!(
                 f,
-                "the allowed waited {:.0} ms (p90) while another path took {:.0} ms",
+                "the allowed took {:.0} ms (p90) since they were sent, while another path took {:.0} ms",
                 p90.as_secs_f64() * 1e3,
                 slow.as_secs_f64() * 1e3
             ),
