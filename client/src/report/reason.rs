@@ -60,8 +60,10 @@ pub enum Reason {
     },
     /// Requests were sent so late that it shows in the latency.
     Late {
-        /// Lateness.
-        p99: Nanos,
+        /// This part of the requests, a hundredth or more.
+        share: f64,
+        /// So late at least.
+        by: Nanos,
         /// Latency of all answers.
         latency_p50: Nanos,
         /// Requests that waited for a free connection at the worst moment.
@@ -169,16 +171,18 @@ impl fmt::Display for Reason {
                 "thread {thread} was at work {} of the time: its limit may be what was measured; add --threads",
                 percent(*utilisation)
             ),
-            Self::Late { p99, latency_p50, backlog: 0 } => write!(
+            Self::Late { share, by, latency_p50, backlog: 0 } => write!(
                 f,
-                "1% were sent {} late or more, a median answer takes {}: free CPUs, try --wait spin, or lower --rate",
-                time(*p99),
+                "{} were sent {} late or more, a median answer takes {}: free CPUs, try --wait spin, or lower --rate",
+                percent(*share),
+                time(*by),
                 time(*latency_p50)
             ),
-            Self::Late { p99, backlog, .. } => write!(
+            Self::Late { share, by, backlog, .. } => write!(
                 f,
-                "1% were sent {} late or more, and {} waited for a free connection: add --connections",
-                time(*p99),
+                "{} were sent {} late or more, and {} waited for a free connection: add --connections",
+                percent(*share),
+                time(*by),
                 count(*backlog)
             ),
             Self::Preempted { thread, share, switches } => write!(

@@ -111,9 +111,14 @@ fn late(summary: &Summary) -> Option<Reason> {
     if summary.total.lateness.is_empty() || latency.is_empty() {
         return None;
     }
-    let (p99, latency_p50) = (value_at(&summary.total.lateness, 0.99), value_at(&latency, 0.5));
-    let is_late = p99 >= NOTICEABLE && p99.as_u64() as f64 > latency_p50.as_u64() as f64 * LATENESS;
-    is_late.then_some(Reason::Late { p99, latency_p50, backlog: summary.health.longest_backlog })
+    // One request in a hundred; of a few hundred, so many that chance alone doesn't make them late.
+    let share = (FEW_LATE as f64 / summary.total.lateness.len() as f64).max(0.01);
+    if share > 0.5 {
+        return None;
+    }
+    let (by, latency_p50) = (value_at(&summary.total.lateness, 1.0 - share), value_at(&latency, 0.5));
+    let is_late = by >= NOTICEABLE && by.as_u64() as f64 > latency_p50.as_u64() as f64 * LATENESS;
+    is_late.then_some(Reason::Late { share, by, latency_p50, backlog: summary.health.longest_backlog })
 }
 
 fn preempted(summary: &Summary) -> Option<Reason> {
@@ -138,8 +143,10 @@ pub(super) fn deviation(counted: f64, expected: f64) -> f64 {
 pub const SATURATION: f64 = 0.9;
 /// Sent over offered. Below, another load was measured than was asked for; the last hundredth is for the ends of a short run.
 pub const ENOUGH_SENT: f64 = 0.99;
-/// Lateness p99 over latency p50. Above, a tenth of what is told as latency can be the client's own.
+/// Lateness of one request in a hundred over latency p50. Above, a tenth of what is told as latency can be the client's own.
 pub const LATENESS: f64 = 0.1;
+/// No more late requests than this show nothing: the first of each connection are late in any run, and of a hundred requests p99 is a single one.
+pub const FEW_LATE: u64 = 10;
 /// Less lateness is never a reason, however fast the server: it is about what a kernel takes to wake a thread, and there is nothing to change.
 pub const NOTICEABLE: Nanos = Nanos::from_micros(50);
 /// Off Little's law by more than the clock reads of a turn explain.
@@ -257,6 +264,18 @@ mod tests {
     }
 
     #[test]
+    fn ten_late_requests_of_a_short_run_prove_nothing_and_more_do() {
+        for (late, names) in [(9, vec![]), (11, vec!["late"])] {
+            let verdict = changed(|s| {
+                s.total.lateness.reset();
+                (0..300 - late).for_each(|_| s.total.lateness.saturating_record(1_000));
+                (0..late).for_each(|_| s.total.lateness.saturating_record(2_000_000));
+            });
+            assert_eq!(verdict.reasons().iter().map(Reason::name).collect::<Vec<_>>(), names, "{late} of 300");
+        }
+    }
+
+    #[test]
     fn the_worst_reason_comes_first() {
         let verdict = changed(|s| {
             s.health.load_at_start = 3.0;
@@ -276,7 +295,8 @@ mod tests {
 
     #[test]
     fn a_late_run_says_whether_connections_were_missing() {
-        let late = |backlog| Reason::Late { p99: Nanos::from_millis(2), latency_p50: Nanos::from_micros(90), backlog };
+        let (by, latency_p50) = (Nanos::from_millis(2), Nanos::from_micros(90));
+        let late = |backlog| Reason::Late { share: 0.01, by, latency_p50, backlog };
         assert!(late(0).to_string().contains("--wait spin"), "{}", late(0));
         assert!(late(7).to_string().contains("7 waited for a free connection: add --connections"), "{}", late(7));
     }

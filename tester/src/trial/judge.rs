@@ -20,10 +20,11 @@ pub fn judge(trial: &Trial, seen: &Seen, baseline: Option<&Vitals>, allowance: &
     failures
 }
 
-/// Behind a gate in front of a service the load is small, and waits if the gate lets it: to have fallen behind is then no reason not to ask why.
+/// A server that was away for a while lets the load fall behind, and so does a gate in front of a service if it makes its clients wait, for that
+/// load is small: then to have fallen behind is no reason not to ask why.
 fn is_what_was_planned(trial: &Trial, seen: &Seen) -> bool {
-    let may_wait = trial.scenario.needs == Needs::Service;
-    let is_excused = |reason: &Reason| may_wait && matches!(reason, Reason::Behind { .. });
+    let is_the_servers = trial.scenario.needs != Needs::Nothing;
+    let is_excused = |reason: &Reason| is_the_servers && matches!(reason, Reason::Behind { .. });
     let verdict = Verdict::of(&seen.summary);
     verdict.reasons().iter().all(|reason| reason.makes() != Validity::Invalid || is_excused(reason))
 }
