@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Every policy has a limiter and so a table of its own: ids of different kinds are different clients even where they are the same text.
-//! [`together`] decides, [`place`] numbers the quotas of all policies through, [`ids_per_peer`] is for ids that clients make up.
+//! `together` decides, `place` numbers the quotas of all policies through, [`ids_per_peer`] is for ids that clients make up.
 //!
 //! Rejected alternative: one limiter with several keys per request. Overrides, lists and bans are said of ids of one kind, and tables are sized by how
 //! many clients of a kind there are: a thousand addresses stand before a million ids.

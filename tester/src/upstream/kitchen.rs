@@ -5,7 +5,7 @@ use tollgate_client::Nanos;
 /// What a service is like.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Mood {
-    /// It answers at once; below [`SLOW`], after [`SLOW_TAKES`].
+    /// It answers at once; below `/slow`, after 3 s.
     #[default]
     Well,
     /// It answers 500.

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! What it does to a request is a pure function of its [`Mood`], of the path and of what it has yet to do ([`Kitchen`]); sockets are in `service` alone.
-//! It has one thread, at most [`service::MOST_GUESTS`] connections and no memory of what it answered. As services do, it closes connections that
+//! It has one thread, at most `service::MOST_GUESTS` connections and no memory of what it answered. As services do, it closes connections that
 //! nobody uses, so that a gate which keeps them can't be blamed for that.
 //!
 //! Rejected: a real service. It would be sick when it likes, and not when a trial wants it.
