@@ -62,7 +62,7 @@ pub(crate) fn class_of(rules: &[Rule], request: &Request<'_>) -> Class {
 
 impl Match {
     fn holds(&self, request: &Request<'_>) -> bool {
-        let path = |prefix: &String| begins(request.target.path(), prefix.as_bytes());
+        let path = |prefix: &String| is_below(request.target.path(), prefix.as_bytes());
         let method = |method: &String| {
             let rest = request.head.strip_prefix(method.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b" "))
@@ -83,22 +83,58 @@ impl HeaderMatch {
     }
 }
 
-/// Whether `path` begins with `prefix` once it is decoded: `/%73earch` is what `/search` is, and must not be worth more.
-fn begins(mut path: &[u8], prefix: &[u8]) -> bool {
-    for &wanted in prefix {
+/// Whether `path` begins with `prefix` as the service reads it: `/%73earch`, `//search` and `/checkout/../search` are what `/search` is, and must
+/// not be worth more.
+fn is_below(path: &[u8], prefix: &[u8]) -> bool {
+    if is_roundabout(path) {
+        straightened(path).starts_with(prefix)
+    } else {
+        decoded(path).take(prefix.len()).eq(prefix.iter().copied())
+    }
+}
+
+/// Whether `path` has empty segments, or such as begin with a dot. Few have, and only these need memory.
+fn is_roundabout(path: &[u8]) -> bool {
+    let mut last = 0;
+    decoded(path).any(|byte| std::mem::replace(&mut last, byte) == b'/' && matches!(byte, b'/' | b'.'))
+}
+
+/// `path`, decoded, without empty segments and without dot segments (RFC 3986 section 5.2.4).
+fn straightened(path: &[u8]) -> Vec<u8> {
+    let decoded: Vec<u8> = decoded(path).collect();
+    let mut segments: Vec<&[u8]> = Vec::new();
+    for segment in decoded.split(|&byte| byte == b'/') {
+        match segment {
+            b"" | b"." => {}
+            b".." => drop(segments.pop()),
+            segment => segments.push(segment),
+        }
+    }
+    let is_folder = [&b"/"[..], b"/.", b"/.."].iter().any(|end| decoded.ends_with(end));
+    let mut straight = Vec::with_capacity(decoded.len() + 1);
+    for segment in &segments {
+        straight.push(b'/');
+        straight.extend_from_slice(segment);
+    }
+    if is_folder || segments.is_empty() {
+        straight.push(b'/');
+    }
+    straight
+}
+
+/// `path`, percent-decoded; what is no escape stands for itself.
+fn decoded(mut path: &[u8]) -> impl Iterator<Item = u8> {
+    std::iter::from_fn(move || {
         let (byte, rest) = match path {
             [b'%', high, low, rest @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
                 (hex(*high) << 4 | hex(*low), rest)
             }
             [byte, rest @ ..] => (*byte, rest),
-            [] => return false,
+            [] => return None,
         };
-        if byte != wanted {
-            return false;
-        }
         path = rest;
-    }
-    true
+        Some(byte)
+    })
 }
 
 fn hex(digit: u8) -> u8 {
@@ -209,12 +245,17 @@ mod tests {
     #[test]
     fn a_path_is_compared_as_the_service_reads_it() {
         let rules = [rule(Class::Sheddable, Some("/search"), None, None)];
-        for path in ["/search", "/%73earch", "/sear%63%68/x", "/%53earch"] {
-            let expected = if path == "/%53earch" { Class::Critical } else { Class::Sheddable };
-            assert_eq!(class(&rules, &format!("GET {path} HTTP/1.1\nHost: h")), expected, "{path}");
+        let roundabout =
+            ["//search", "/./search", "/checkout/../search", "/a/%2e%2E/%2fsearch/", "/../search/.", "/.//search"];
+        for path in ["/search", "/%73earch", "/sear%63%68/x"].into_iter().chain(roundabout) {
+            assert_eq!(class(&rules, &format!("GET {path} HTTP/1.1\nHost: h")), Class::Sheddable, "{path}");
         }
-        assert!(!begins(b"/sear%6", b"/search"));
-        assert!(begins(b"/100%", b"/100%"), "what is no escape stands for itself");
+        for path in ["/%53earch", "/.search", "/search/..", "/search/../x", "/a//search", "/", "//", "/.."] {
+            assert_eq!(class(&rules, &format!("GET {path} HTTP/1.1\nHost: h")), Class::Critical, "{path}");
+        }
+        assert!(!is_below(b"/sear%6", b"/search"));
+        assert!(is_below(b"/100%", b"/100%"), "what is no escape stands for itself");
+        assert!(is_below(b"/shop/./", b"/shop/") && is_below(b"//", b"/") && is_below(b"/a/..", b"/"));
     }
 
     #[test]
