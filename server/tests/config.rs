@@ -458,6 +458,11 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "priority[1].match.path-prefix = \"search\": not the beginning of a path: begin with /",
     ),
     (
+        "[[priority]]\nclass = \"critical\"\nmatch = { path-prefix = \"/caf%C3%A9\" }\n",
+        3,
+        "priority[1].match.path-prefix = \"/caf%C3%A9\": would match no path, as paths are decoded first: write what",
+    ),
+    (
         "[[priority]]\nclass = \"critical\"\nmatch = { method = \"GET /\" }\n",
         3,
         "priority[1].match.method = \"GET /\": not a method",

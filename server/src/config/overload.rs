@@ -13,6 +13,7 @@ use crate::overload::class::{HeaderMatch, Match, Rule};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum MatchError {
     Path,
+    Encoded,
     Method,
     HeaderName,
     HeaderValue,
@@ -22,6 +23,7 @@ impl fmt::Display for MatchError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             MatchError::Path => "not the beginning of a path: begin with /, like \"/search\", and leave out the query",
+            MatchError::Encoded => "would match no path, as paths are decoded first: write what the escapes stand for",
             MatchError::Method => "not a method: write it as requests do, like \"POST\"",
             MatchError::HeaderName => "not a header field: write NAME or NAME=VALUE, like \"X-Priority=low\"",
             MatchError::HeaderValue => {
@@ -104,8 +106,12 @@ fn read_match(mut section: Section<'_, '_>, start: usize, review: &mut Review) -
 }
 
 fn path_prefix(text: &str) -> Result<String, MatchError> {
-    let is_path = text.starts_with('/') && !text.contains(['?', '#']);
-    if is_path { Ok(text.to_owned()) } else { Err(MatchError::Path) }
+    if !text.starts_with('/') || text.contains(['?', '#']) {
+        return Err(MatchError::Path);
+    }
+    let is_escape =
+        |three: &[u8]| matches!(three, [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit());
+    if text.as_bytes().windows(3).any(is_escape) { Err(MatchError::Encoded) } else { Ok(text.to_owned()) }
 }
 
 fn method(text: &str) -> Result<String, MatchError> {
