@@ -373,6 +373,11 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "upstream.app.breaker: a permit-timeout of 10m is shorter than max-wait-duration-in-half-open-state, 20m: lower",
     ),
     (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { wait-duration-in-open-state = \"5m\" }\n",
+        3,
+        "upstream.app.breaker.wait-duration-in-open-state: is longer than wait-max, 1m, which no wait exceeds: raise that",
+    ),
+    (
         "[upstream.app]\nservers = \"a:1\"\nqueue = { size = 5 }\n",
         3,
         "upstream.app.queue.size: no such key here, only max, timeout",

@@ -76,6 +76,10 @@ pub(super) fn read(upstream: &mut Section<'_, '_>, review: &mut Review, timeouts
     {
         // What only two keys together show.
         review.reject(start, subject, error.to_string().replace('_', "-"));
+    } else if review.problems.len() == problems_before && config.wait_duration_in_open_state > config.wait_max {
+        let longest = units::show_duration(config.wait_max.into());
+        let what = format_args!("is longer than wait-max, {longest}, which no wait exceeds: raise that, or lower it");
+        review.reject(start, format!("{subject}.wait-duration-in-open-state"), what);
     }
     config
 }
