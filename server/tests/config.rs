@@ -378,6 +378,11 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "upstream.app.breaker.wait-duration-in-open-state: is longer than wait-max, 1m, which no wait exceeds: raise that",
     ),
     (
+        "listen = \"0.0.0.0:80\"\n[upstream.app]\nservers = [\"10.0.0.1:80\", \"127.0.0.1:80\"]\n",
+        2,
+        "upstream.app: 127.0.0.1:80 is where the gate listens, which would forward to itself: name the service",
+    ),
+    (
         "[upstream.app]\nservers = \"a:1\"\nqueue = { size = 5 }\n",
         3,
         "upstream.app.queue.size: no such key here, only max, timeout",

@@ -72,11 +72,19 @@ impl fmt::Display for ServerName {
 }
 
 impl ServerName {
+    /// Its address, if nothing has to be looked up for it.
+    pub(super) fn literal(&self) -> Option<SocketAddr> {
+        match self.host.as_str() {
+            // As for --listen: one address, whatever the name server says.
+            "localhost" => Some(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)),
+            _ => self.to_string().parse().ok(),
+        }
+    }
+
     /// All addresses of that name.
     fn resolve(&self) -> Result<Vec<SocketAddr>, Problem> {
-        if self.host == "localhost" {
-            // As for --listen: one address, whatever the name server says.
-            return Ok(vec![SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.port)]);
+        if let Some(address) = self.literal() {
+            return Ok(vec![address]);
         }
         let unknown = |what: &dyn fmt::Display| Problem::with_flags(format!("upstream server {self}"), what);
         let addresses = self.to_string().to_socket_addrs().map_err(|error| {

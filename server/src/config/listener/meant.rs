@@ -33,6 +33,7 @@ pub(in crate::config) fn meant(
     if problems.len() == wrong_before {
         check_number(&listeners, problems);
         check_addresses(&listeners, problems);
+        check_circles(&listeners, upstreams, problems);
         check_use(short, &listeners, upstreams, problems);
     }
     listeners.into_iter().map(|(_, listener)| listener).collect()
@@ -120,6 +121,23 @@ fn check_addresses(listeners: &[(At, Listener)], problems: &mut Vec<Problem>) {
             };
             let subject = format!("{}.address = \"{}\"", at.subject, listener.address);
             problems.push(Problem::new(at.place.clone(), subject, what));
+        }
+    }
+}
+
+/// A listener that forwards to itself would pass each request on until its head is too long.
+fn check_circles(listeners: &[(At, Listener)], upstreams: &[(At, Upstream)], problems: &mut Vec<Problem>) {
+    for (_, listener) in listeners {
+        let Mode::Proxy { upstream: name } = &listener.mode else { continue };
+        let Some((at, upstream)) = upstreams.iter().find(|(_, upstream)| upstream.name == *name) else { continue };
+        let comes_back = |server: SocketAddr| {
+            let is_here = server.ip() == listener.address.ip() || server.ip().is_loopback();
+            is_here && overlap(server, listener.address)
+        };
+        if let Some(server) = upstream.servers.iter().find(|server| server.literal().is_some_and(comes_back)) {
+            let what =
+                format_args!("{server} is where the gate listens, which would forward to itself: name the service");
+            problems.push(at.problem(what));
         }
     }
 }
