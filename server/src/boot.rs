@@ -172,6 +172,7 @@ enum Report {
 pub struct Running {
     ready: Ready,
     control: Arc<Control>,
+    /// The listeners, until a drain.
     inflow: Vec<OwnedFd>,
     sender: Sender<Report>,
     reports: Receiver<Report>,
@@ -234,7 +235,7 @@ impl Running {
     }
 
     /// Blocks until it has been drained or stopped, or a core has died.
-    pub fn wait(self) -> Result<Drained, StartError> {
+    pub fn wait(mut self) -> Result<Drained, StartError> {
         let mut left = self.cores.len();
         let mut watches: Vec<Watch> = self.cores.iter().map(|_| Watch::default()).collect();
         let mut leave_at = Nanos::MAX;
@@ -273,9 +274,10 @@ impl Running {
         }
     }
 
-    fn drain(&self) {
-        for listener in &self.inflow {
-            if let Err(error) = listener::stop_inflow(listener) {
+    fn drain(&mut self) {
+        // Not kept: as long as anybody holds it, a listener is open.
+        for listener in std::mem::take(&mut self.inflow) {
+            if let Err(error) = listener::stop_inflow(&listener) {
                 tracing::warn!(%error, "connections that arrive while the listener closes may be reset");
             }
         }

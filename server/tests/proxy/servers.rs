@@ -86,6 +86,26 @@ fn an_upstream_that_restarts_is_used_again_at_once() {
 }
 
 #[test]
+fn while_a_drain_waits_for_answers_the_next_gate_can_listen_already() {
+    on_both_engines(|engine| {
+        let upstream = Upstream::start(|visit| {
+            visit.request();
+            visit.ending();
+        });
+        let config = format!("limit = \"1M/1s,fixed-window\"\n[upstream.app]\nservers = [\"{}\"]\n", upstream.address);
+        let mut server = Launch::new(engine).args("--drain-timeout 1h").config(&config).start();
+        let mut peer = server.connect();
+        peer.send(request("/hold"));
+        upstream.seen();
+        server.signal(Signal::TERM);
+        wait_until("the address is free", || TcpListener::bind(server.address).is_ok());
+        assert!(!server.has_ended(), "somebody waits for an answer");
+        drop(peer);
+        wait_until("the gate ends", || server.has_ended());
+    });
+}
+
+#[test]
 fn a_drain_lets_what_is_upstream_be_answered_and_then_closes() {
     on_both_engines(|engine| {
         let upstream = Upstream::start(|visit| {
