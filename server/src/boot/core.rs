@@ -126,8 +126,9 @@ fn panic_text(panic: &(dyn std::any::Any + Send)) -> String {
 const EXECUTOR_IO_MEMORY: usize = 64 << 10;
 /// glommio's rings carry timers and an eventfd.
 const EXECUTOR_RING_DEPTH: usize = 64;
-/// How often a busy core enters glommio's reactor. Not less: an executor that loses its CPU for so long between setting this timer and
-/// looking at its tasks takes them for preempted, and sleeps; at start, for ever. The ring's sockets aren't glommio's.
-const PREEMPT_RING: Duration = Duration::from_millis(200);
+/// How often a busy core enters glommio's reactor: never, as the ring's sockets aren't glommio's, and a core that sleeps does so in the reactor anyway.
+/// Not less: an executor that loses its CPU for so long between setting this timer and looking at its tasks takes them for preempted, and
+/// sleeps, perhaps for ever.
+const PREEMPT_RING: Duration = Duration::from_secs(3600);
 /// Streams are, and each waits for the reactor while others are busy.
 const PREEMPT_STREAMS: Duration = Duration::from_millis(50);

@@ -296,9 +296,13 @@ fn a_slow_reader_gets_every_answer(io: IoMode) {
 }
 
 fn a_reader_that_pauses_is_read_again_and_again(io: IoMode) {
-    // However long the kernel takes to find out that there is room again.
-    let gate = Gate::with(io, |settings| settings.timeouts.write = 2 * PATIENCE);
+    // Where both ends have more than they take, each drops what the other sends, the news that there is room again included; then the kernel
+    // tries again after 13 s, and after 26.
+    let patience = 5 * PATIENCE;
+    let gate = Gate::with(io, |settings| settings.timeouts.write = 2 * patience);
     let stream = gate.connect();
+    stream.set_read_timeout(Some(patience)).expect("timeout");
+    stream.set_write_timeout(Some(patience)).expect("timeout");
     stream.set_nodelay(true).expect("nodelay");
     for round in 0..10 {
         let mut writer = stream.try_clone().expect("clone");

@@ -62,8 +62,8 @@ pub(crate) async fn drive(
     loop {
         let worked = driver.borrow_mut().turn(WAIT)?;
         let tick = Tick::at(driver.borrow().now());
-        let rung = driver.borrow().rung;
-        if tick != ticked || rung {
+        let told = tick != ticked || driver.borrow().rung;
+        if told {
             ticked = tick;
             // Not borrowed meanwhile: the upstream's connections are looked after then.
             let seconds = driver.borrow().clock().unix_seconds();
@@ -76,7 +76,12 @@ pub(crate) async fn drive(
         if driver.borrow().is_drained() {
             return Ok(());
         }
-        patience = if worked { PATIENCE } else { patience - 1 };
+        // Whom the tick has woken runs after this, and what it has to send goes out with the next turn: no sleep before that.
+        patience = match worked {
+            true => PATIENCE,
+            false if told => patience,
+            false => patience - 1,
+        };
         if patience == 0 {
             patience = PATIENCE;
             if may_sleep(&driver)? {
