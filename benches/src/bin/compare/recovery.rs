@@ -42,8 +42,9 @@ const SECONDS: u64 = 12;
 struct Interval {
     at_s: f64,
     requests: f64,
-    allowed: f64,
     denied: f64,
+    /// Neither allowed nor denied.
+    failed: f64,
     slowest_refusal_ms: f64,
 }
 
@@ -115,7 +116,7 @@ fn round(programs: &Programs, rate: f64, [cpu, other]: [usize; 2], interrupt: &I
     let refusing = |interval: &&Interval| interval.denied >= 0.99 * interval.requests;
     let first = intervals.iter().filter(open).find(refusing).context("the gate never failed fast")?;
     let slowest = intervals.iter().filter(open).filter(|interval| interval.at_s >= first.at_s);
-    let last_bad = intervals.iter().rfind(|interval| interval.allowed < 0.9 * interval.requests);
+    let last_bad = intervals.iter().rfind(|interval| interval.denied + interval.failed > 0.1 * interval.requests);
     Ok(Round {
         failed: seen.failed * seen.requests,
         fails_fast_after: first.at_s - killed,
@@ -132,8 +133,8 @@ fn read(series: &Path) -> Result<Vec<Interval>> {
         Ok(Interval {
             at_s: number("at_s")?,
             requests: number("requests")?,
-            allowed: number("allowed")?,
             denied: number("denied")?,
+            failed: number("other")? + number("errors")?,
             slowest_refusal_ms: line["latency_us"]["denied"]["max"].as_f64().unwrap_or(0.0) / 1000.0,
         })
     });
