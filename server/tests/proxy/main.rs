@@ -31,15 +31,18 @@
 //! | the client is over its quota | `forwarding::an_allowed_request_is_answered_by_the_upstream_and_a_denied_one_never_reaches_it` |
 //! | the client is banned | `forwarding::who_is_banned_is_kept_from_the_upstream_and_others_are_not` |
 //! | all slots are in use, and the queue is full | `pressure::beyond_the_cap_requests_wait_their_turn_and_beyond_the_queue_they_are_shed` |
+//! | more comes than can be served | `overload::the_important_are_served_first_and_take_the_places_of_others_in_a_full_queue`, `overload::under_a_load_that_is_too_high_the_important_are_served_more_often_than_not`, `overload::a_client_over_its_quota_is_denied_and_not_shed_however_full_it_is` |
+//! | no breaker permits a call | `breaker::a_server_that_fails_is_called_no_more_and_who_asks_hears_when_to_come_back`, `breaker::nobody_waits_in_line_for_a_server_that_was_given_up`, `breaker::nobody_waits_in_line_on_another_core_either` |
+//! | half-open, and its permits are used up, or never come back | `recovery::half_open_lets_as_many_through_as_it_may_and_closes_when_they_did_well`, `recovery::half_open_ends_also_when_nobody_answers_the_door`, `recovery::clients_that_leave_do_not_keep_a_breaker_half_open` |
 //! | too long in the queue | `pressure::who_waits_too_long_is_shed_and_the_place_is_free_again` |
 //! | the upstream refuses | `failures::an_upstream_that_refuses_is_502_and_the_client_may_go_on`, `servers::servers_take_turns_and_one_that_refuses_is_passed_over` |
 //! | it does not take the connection | `failures::connecting_takes_no_longer_than_it_may` |
 //! | it closes or resets before any byte | `failures::a_connection_lost_before_an_answer_is_tried_once_more_if_that_does_no_harm`, `failures::a_kept_connection_that_closes_as_the_request_comes_is_replaced` |
 //! | it does so to everybody | `retries::when_everything_fails_at_once_only_a_few_are_tried_again` |
-//! | it restarts | `servers::an_upstream_that_restarts_is_used_again_at_once` |
+//! | it restarts | `servers::an_upstream_that_restarts_is_used_again_at_once`, `recovery::nginx_killed_and_started_again_under_load_is_served_again`, `recovery::a_server_that_is_back_gets_a_part_of_its_load_and_the_rest_waits` |
 //! | the head of an answer comes too late, or never | `failures::a_head_that_does_not_come_is_504_however_slowly_it_does_not_come` |
 //! | an answer stalls, or drags on | `failures::an_answer_that_stalls_or_drags_on_ends_in_the_middle` |
-//! | it asks for patience itself: 429, 503 | `retries::an_upstream_that_asks_for_patience_is_passed_on_word_by_word_and_asked_once` |
+//! | it asks for patience itself: 429, 503 | `retries::an_upstream_that_asks_for_patience_is_passed_on_word_by_word_and_asked_once`, `outcomes::answers_that_say_no_are_no_failures`, `overload::an_upstream_that_refuses_gets_fewer_requests_at_a_time` |
 //! | it dies in the middle of an answer | `failures::half_an_answer_is_never_passed_off_as_a_whole_one`, `failures::an_answer_that_ends_with_a_reset_instead_of_a_close_is_not_whole` |
 //! | it says more than an answer, at once or later | `failures::bytes_after_an_answer_are_nobodys`, `liars::bytes_that_come_after_an_answer_when_the_connection_is_at_rest_are_nobodys_either` |
 //! | all of these, ten thousand times | `liars::of_ten_thousand_answers_in_every_wrong_way_none_is_taken_for_another_and_none_for_more_than_it_is` |
