@@ -152,7 +152,7 @@ fn clients_that_leave_do_not_keep_a_breaker_half_open() {
         let server = gate_with(engine, upstream.address, &opens_after(1, "10ms", more));
         open(&server, &upstream);
         let hold = request("/hold");
-        for round in 0..200 {
+        for round in 0..1000 {
             let peer = get_through(&server, &upstream, &hold);
             if round % 2 == 0 {
                 peer.reset();
