@@ -32,7 +32,10 @@ fn work(load: &Load, around: &Around<'_>) -> Work {
     let flood = Stage { span: FLOOD, from: TIMES * per_second, to: TIMES * per_second };
     Work {
         shape: Shape::Stages(vec![calm(BEFORE), flood, bursts::pause(PAUSE), calm(AFTER)]),
-        upstream: vec![Change { at: Nanos::ZERO, mood: Mood::Busy { per_second: per_second as u32 } }],
+        upstream: vec![
+            Change { at: Nanos::ZERO, mood: Mood::Busy { per_second: per_second as u32 } },
+            Change { at: BEFORE + FLOOD + PAUSE, mood: Mood::Well },
+        ],
         ..service::work(Load { rate: TIMES * per_second, ..service::load(load, BEFORE + FLOOD + PAUSE + AFTER) })
     }
 }

@@ -54,16 +54,17 @@ pub(super) fn allowed_from(seen: &Seen, from: Nanos) -> Result<(), Broken> {
     let since = seen.course.iter().filter(|point| point.from >= from);
     let (offered, allowed) =
         since.fold((0, 0), |(offered, allowed), point| (offered + point.offered, allowed + point.allowed));
-    if offered >= ENOUGH && allowed == 0 { Err(Broken::NotBack { offered, from }) } else { Ok(()) }
+    // Half of them are newcomers.
+    if offered >= ENOUGH && allowed * 4 < offered { Err(Broken::NotBack { offered, from }) } else { Ok(()) }
 }
 
 const SICK_FROM: Nanos = Nanos::from_secs(1);
 /// Shorter than a circuit breaker stays open at first, so that it finds the service well when it looks.
-const WELL_FROM: Nanos = Nanos::from_secs(4);
+const WELL_FROM: Nanos = Nanos::from_secs(3);
 /// A breaker that opened last of all has closed again: five seconds, a fifth more by chance, and some to spare.
 pub(super) const BACK_FROM: Nanos = Nanos::from_secs(11);
 /// And for so long it is looked at.
-pub(super) const END: Nanos = Nanos::from_secs(13);
+pub(super) const END: Nanos = Nanos::from_secs(15);
 /// What is tried is what a gate does, not how fast it or the service is.
 const MOST: u64 = 100;
 /// Longer than a gate waits for a service before it says so.

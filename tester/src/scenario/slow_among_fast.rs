@@ -22,6 +22,7 @@ fn work(load: &Load, _: &Around<'_>) -> Work {
 
 fn rule(seen: &Seen) -> Result<(), Broken> {
     service::answered(seen)?;
+    service::allowed_from(seen, Nanos::ZERO)?;
     seen.slow.as_ref().map_or(Ok(()), service::whole)?;
     // Since they were sent: a client that is late itself is no gate's fault.
     let p90 = Nanos::new(seen.summary.total.allowed.service.value_at_quantile(0.9));
