@@ -75,7 +75,7 @@ pub fn compare(options: &Options, cpus: [usize; 2], interrupt: &Interrupt) -> Re
         let spread = Spread::of(&rounds.iter().map(figure).collect::<Vec<_>>()).context("no rounds")?;
         Ok(writeln!(out, "| {what} | {target} | {spread} |")?)
     };
-    row("from the kill until every answer is an immediate 503, s", "≤ 0.15", |round| round.fails_fast_after)?;
+    row("from the kill to the first interval in which all are refused, s", "≤ 0.15", |round| round.fails_fast_after)?;
     row("slowest 503 while the breaker was open, ms", "≤ 100", |round| round.slowest_refusal_ms)?;
     row("from the service's return to the full rate, s", "≤ 2.5", |round| round.full_rate_after)?;
     row("neither 200 nor 503, requests", "", |round| round.failed)?;
@@ -113,10 +113,12 @@ fn round(programs: &Programs, rate: f64, [cpu, other]: [usize; 2], interrupt: &I
     let seen = asking.seen(interrupt)?;
     let intervals = read(&series)?;
     let open = |interval: &&Interval| interval.at_s > killed && interval.at_s < back;
-    let refusing = |interval: &&Interval| interval.denied >= 0.99 * interval.requests;
+    let refusing = |interval: &&Interval| interval.requests > 0.0 && interval.denied >= 0.99 * interval.requests;
     let first = intervals.iter().filter(open).find(refusing).context("the gate never failed fast")?;
     let slowest = intervals.iter().filter(open).filter(|interval| interval.at_s >= first.at_s);
-    let last_bad = intervals.iter().rfind(|interval| interval.denied + interval.failed > 0.1 * interval.requests);
+    let last_bad = intervals
+        .iter()
+        .rfind(|interval| interval.denied + interval.failed > 0.1 * interval.requests || interval.requests == 0.0);
     Ok(Round {
         failed: seen.failed * seen.requests,
         fails_fast_after: first.at_s - killed,
