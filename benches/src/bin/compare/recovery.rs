@@ -116,9 +116,7 @@ fn round(programs: &Programs, rate: f64, [cpu, other]: [usize; 2], interrupt: &I
     let refusing = |interval: &&Interval| interval.requests > 0.0 && interval.denied >= 0.99 * interval.requests;
     let first = intervals.iter().filter(open).find(refusing).context("the gate never failed fast")?;
     let slowest = intervals.iter().filter(open).filter(|interval| interval.at_s >= first.at_s);
-    let last_bad = intervals
-        .iter()
-        .rfind(|interval| interval.denied + interval.failed > 0.1 * interval.requests || interval.requests == 0.0);
+    let last_bad = intervals.iter().rfind(|interval| interval.denied + interval.failed > 0.1 * interval.requests);
     Ok(Round {
         failed: seen.failed * seen.requests,
         fails_fast_after: first.at_s - killed,
