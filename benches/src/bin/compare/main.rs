@@ -37,12 +37,8 @@ use crate::server::{Binaries, Contender};
 struct Options {
     #[command(subcommand)]
     other_side: Option<OtherSide>,
-    /// How long wrk loads a server for one figure, in seconds
-    #[arg(long, default_value_t = 3)]
-    seconds: u64,
-    /// How often each figure is taken; the tables give medians
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[command(flatten)]
+    run: Run,
     /// Keep-alive connections, one row each
     #[arg(long, value_delimiter = ',', default_value = "1,16,64,256")]
     connections: Vec<usize>,
@@ -55,15 +51,6 @@ struct Options {
     /// Which servers
     #[arg(long, value_delimiter = ',', value_enum, default_values_t = Contender::USUAL)]
     servers: Vec<Contender>,
-    /// Use this Tollgate instead of building the release binary
-    #[arg(long)]
-    tollgate: Option<PathBuf>,
-    /// Further arguments for Tollgate, such as `--io=glommio`
-    #[arg(long, value_delimiter = ' ', allow_hyphen_values = true)]
-    tollgate_args: Vec<String>,
-    /// Write the report to this file, too
-    #[arg(long)]
-    out: Option<PathBuf>,
 }
 
 #[derive(Subcommand, Debug)]
@@ -80,15 +67,22 @@ enum OtherSide {
 
 #[derive(clap::Args, Debug)]
 struct Proxied {
-    /// How long wrk loads a gate for one figure, in seconds
+    #[command(flatten)]
+    run: Run,
+    /// Keep-alive connections, one row each
+    #[arg(long, value_delimiter = ',', default_value = "64")]
+    connections: Vec<usize>,
+}
+
+/// What every measurement of servers needs to know.
+#[derive(clap::Args, Debug)]
+struct Run {
+    /// How long wrk loads a server for one figure, in seconds
     #[arg(long, default_value_t = 3)]
     seconds: u64,
     /// How often each figure is taken; the tables give medians
     #[arg(long, default_value_t = 5)]
     rounds: usize,
-    /// Keep-alive connections, one row each
-    #[arg(long, value_delimiter = ',', default_value = "64")]
-    connections: Vec<usize>,
     /// Use this Tollgate instead of building the release binary
     #[arg(long)]
     tollgate: Option<PathBuf>,
@@ -117,42 +111,31 @@ fn main() -> Result<()> {
         Some(OtherSide::Recovery(options)) => {
             publish(&recovery::compare(&options, cpus, &interrupt)?, options.out.as_deref())
         }
-        Some(OtherSide::Proxied(options)) => {
-            let plan = Plan {
-                rows: rows(&options.connections, 0, false),
-                contenders: Contender::PROXYING.to_vec(),
-                rounds: options.rounds,
-                seconds: options.seconds,
-                flooders: 0,
-                cpus,
-            };
-            measure(&plan, options.tollgate, options.tollgate_args, options.out.as_deref(), &interrupt)
+        Some(OtherSide::Proxied(Proxied { run, connections })) => {
+            run.measure(rows(&connections, 0, false), Contender::PROXYING.to_vec(), 0, cpus, &interrupt)
         }
         None => {
-            let plan = Plan {
-                rows: rows(&options.connections, options.pipeline, !options.without_two_executors),
-                contenders: options.servers,
-                rounds: options.rounds,
-                seconds: options.seconds,
-                flooders: load::FLOODERS,
-                cpus,
-            };
-            measure(&plan, options.tollgate, options.tollgate_args, options.out.as_deref(), &interrupt)
+            let rows = rows(&options.connections, options.pipeline, !options.without_two_executors);
+            options.run.measure(rows, options.servers, load::FLOODERS, cpus, &interrupt)
         }
     }
 }
 
-fn measure(
-    plan: &Plan,
-    tollgate: Option<PathBuf>,
-    tollgate_args: Vec<String>,
-    out: Option<&Path>,
-    interrupt: &Interrupt,
-) -> Result<()> {
-    let binaries = Binaries::build(&plan.contenders, tollgate, tollgate_args, interrupt)?;
-    eprintln!("{} measurements, about {} minutes", plan.measurements(), plan.minutes());
-    let measured = plan.run(&binaries, interrupt)?;
-    publish(&report::render(plan, &measured)?, out)
+impl Run {
+    fn measure(
+        self,
+        rows: Vec<Row>,
+        contenders: Vec<Contender>,
+        flooders: u64,
+        cpus: [usize; 2],
+        interrupt: &Interrupt,
+    ) -> Result<()> {
+        let binaries = Binaries::build(&contenders, self.tollgate, self.tollgate_args, interrupt)?;
+        let plan = Plan { rows, contenders, rounds: self.rounds, seconds: self.seconds, flooders, cpus };
+        eprintln!("{} measurements, about {} minutes", plan.measurements(), plan.minutes());
+        let measured = plan.run(&binaries, interrupt)?;
+        publish(&report::render(&plan, &measured)?, self.out.as_deref())
+    }
 }
 
 fn publish(report: &str, out: Option<&Path>) -> Result<()> {
