@@ -54,6 +54,8 @@ pub(crate) async fn drive(
             Box::pin(accept_until_drained(&hub, listener, move |stream| start(stream, index)))
         });
         all(accepting.collect()).await;
+        // The next gate may listen while this one's last answers are awaited.
+        drop(listeners);
         while hub.borrow().len() > 0 {
             glommio::timer::sleep(TICK).await;
         }
