@@ -253,7 +253,7 @@ impl<S: Socket> Connection<S> {
             Event::Failed => return Err(Lost),
             // The peer owes us something and we are busy with our own output; said again when we wait for the peer.
             Event::Expired => self.set_deadline(Nanos::ZERO),
-            Event::Woken | Event::Connected => {}
+            Event::Woken | Event::Connected | Event::HungUp => {}
         }
         Ok(())
     }

@@ -54,6 +54,8 @@ pub enum Event {
     Draining,
     /// The connection is lost: reset, timed out.
     Failed,
+    /// The peer has closed its sending side, behind input that is left with the kernel. Said only after [`Socket::watch`].
+    HungUp,
 }
 
 /// One connection's socket. Dropping it sends what is left, then closes.
@@ -72,6 +74,9 @@ pub trait Socket: Sized {
     fn sending(&mut self) -> bool;
     /// `true`: leave further input with the kernel, so that the peer has to wait. `false`: receive again.
     fn hold(&mut self, hold: bool);
+    /// While input is left with the kernel: asks for [`Event::HungUp`] or [`Event::Failed`] as soon as one has happened, which would otherwise
+    /// be seen when the input has been read. Ends with the hold.
+    fn watch(&mut self);
     /// Asks for [`Event::Expired`] at `at`, give or take a tenth of a second; replaces the last one.
     fn deadline(&mut self, at: Nanos);
     /// Asks for [`Event::Woken`] at `at`, as precisely as the kernel's timers are.

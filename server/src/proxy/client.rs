@@ -49,6 +49,7 @@ async fn attend<S: Socket + 'static>(mut socket: S, gate: Rc<Gate<S>>) {
         ended: false,
         blocked: false,
         held: false,
+        hung_up: false,
         alarm: Nanos::MAX,
     };
     client.run().await;
@@ -68,6 +69,8 @@ struct Client<S: Socket> {
     blocked: bool,
     /// Input is left with the kernel.
     held: bool,
+    /// It is known to end there.
+    hung_up: bool,
     /// What the timer is set for.
     alarm: Nanos,
 }
@@ -149,6 +152,10 @@ impl<S: Socket + 'static> Client<S> {
             }
         }
         self.hold(self.desk.is_full());
+        // As if we had read so far.
+        if self.hung_up && self.desk.replies.are_awaited() {
+            return Some(End::Lost);
+        }
         let done = self.ended && self.desk.replies.is_empty() && !self.socket.sending();
         done.then_some(End::Close)
     }
@@ -202,6 +209,7 @@ impl<S: Socket + 'static> Client<S> {
                 self.ended = true;
                 self.desk.give_up(Reject::Incomplete);
             }
+            Event::HungUp => self.hung_up = self.held,
             Event::Blocked => self.blocked = self.socket.sending(),
             Event::Sent => self.blocked = false,
             Event::Draining => self.desk.drain(),
@@ -257,7 +265,12 @@ impl<S: Socket + 'static> Client<S> {
     fn hold(&mut self, hold: bool) {
         if self.held != hold {
             self.held = hold;
+            self.hung_up = false;
             self.socket.hold(hold);
+            if hold {
+                // One that leaves now would be noticed when there is room for what it has sent before.
+                self.socket.watch();
+            }
         }
     }
 

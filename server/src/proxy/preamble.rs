@@ -58,7 +58,7 @@ pub(super) async fn introduction<S: Socket>(socket: &mut S, site: &Site) -> Opti
                 return None;
             }
             Event::End | Event::Expired | Event::Failed => return None,
-            Event::Sent | Event::Blocked | Event::Woken | Event::Connected => {}
+            Event::Sent | Event::Blocked | Event::Woken | Event::Connected | Event::HungUp => {}
         }
     }
 }

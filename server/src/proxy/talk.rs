@@ -44,7 +44,7 @@ pub(super) async fn talk<S: Socket>(
         talk.send_content();
         talk.balance();
         match talk.next().await {
-            None | Some(Event::Connected | Event::Woken | Event::Draining) => {}
+            None | Some(Event::Connected | Event::Woken | Event::Draining | Event::HungUp) => {}
             Some(Event::Input) => talk.receive()?,
             Some(Event::Sent) => (talk.listening, talk.blocked) = (false, false),
             Some(Event::Blocked) => talk.blocked = true,

@@ -188,7 +188,7 @@ fn is_quiet<S: Socket>(socket: &mut S) -> bool {
         match pin!(socket.event()).poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Pending => return true,
             // Old news.
-            Poll::Ready(Event::Sent | Event::Blocked | Event::Woken | Event::Connected) => {}
+            Poll::Ready(Event::Sent | Event::Blocked | Event::Woken | Event::Connected | Event::HungUp) => {}
             Poll::Ready(Event::Input | Event::End | Event::Failed | Event::Expired | Event::Draining) => return false,
         }
     }

@@ -19,8 +19,13 @@ pub(super) fn reset_when_closed(socket: impl AsFd) {
     let _ = SockRef::from(&socket).set_linger(Some(Duration::ZERO));
 }
 
+/// The descriptor of `stream`.
+pub(crate) fn descriptor(stream: &TcpStream) -> BorrowedFd<'_> {
+    // SAFETY: the stream is open as long as it is borrowed.
+    unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) }
+}
+
 /// Makes the close of `stream` an RST.
 pub(crate) fn reset_stream_when_closed(stream: &TcpStream) {
-    // SAFETY: the stream is open as long as it is borrowed.
-    reset_when_closed(unsafe { BorrowedFd::borrow_raw(stream.as_raw_fd()) });
+    reset_when_closed(descriptor(stream));
 }

@@ -4,6 +4,7 @@
 //! collected, and the clock is read once for all of it.
 
 mod dial;
+mod hang_up;
 mod life;
 mod receive;
 mod send;
@@ -204,6 +205,7 @@ impl Driver {
             Op::Resend => self.resent(token, completion.result()),
             Op::Accept => self.accepted(token.slot() as usize, completion),
             Op::Connect => self.connected(token, completion.result()),
+            Op::HangUp => self.hung_up(token, completion.result()),
             Op::Timer => {
                 if let Some(slot) = self.slots.of(token) {
                     slot.state.clear(State::TIMED);

@@ -37,7 +37,7 @@ use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
 
-pub(crate) use adopt::{listener, reset_stream_when_closed};
+pub(crate) use adopt::{descriptor, listener, reset_stream_when_closed};
 pub(crate) use probe::probe;
 pub(crate) use socket::RingSocket;
 

@@ -104,6 +104,8 @@ impl State {
     pub const OUTBOUND: State = Flags(1 << 11);
     /// The connect is with the kernel.
     pub const CONNECTING: State = Flags(1 << 12);
+    /// The kernel is asked for its end.
+    pub const WATCHED: State = Flags(1 << 13);
 }
 
 impl News {
@@ -115,6 +117,7 @@ impl News {
     pub const DRAINING: News = Flags(1 << 5);
     pub const END: News = Flags(1 << 6);
     pub const CONNECTED: News = Flags(1 << 7);
+    pub const HUNG_UP: News = Flags(1 << 8);
 }
 
 impl Slot {

@@ -55,6 +55,7 @@ fn next_news(slot: &mut Slot) -> Event {
         (News::WOKEN, Event::Woken),
         (News::DRAINING, Event::Draining),
         (News::END, Event::End),
+        (News::HUNG_UP, Event::HungUp),
         (News::EXPIRED, Event::Expired),
     ];
     if slot.news.has(News::FAILED) {
@@ -98,6 +99,10 @@ impl Socket for RingSocket {
 
     fn hold(&mut self, hold: bool) {
         self.driver.borrow_mut().hold(self.index, hold);
+    }
+
+    fn watch(&mut self) {
+        self.driver.borrow_mut().watch(self.index);
     }
 
     #[inline]

@@ -35,6 +35,8 @@ pub(super) enum Op {
     AcceptCancel,
     /// A connection of our own.
     Connect,
+    /// The end of a connection whose input is left with the kernel.
+    HangUp,
 }
 
 impl Token {
@@ -74,6 +76,7 @@ impl Token {
             10 => Op::Cancel,
             11 => Op::AcceptCancel,
             12 => Op::Connect,
+            13 => Op::HangUp,
             _ => Op::Ignored,
         }
     }
@@ -112,6 +115,7 @@ mod tests {
             Op::Cancel,
             Op::AcceptCancel,
             Op::Connect,
+            Op::HangUp,
         ];
         for op in ops {
             for (generation, slot) in [(0, 0), (1, 7), (GENERATION_MASK, u32::MAX)] {

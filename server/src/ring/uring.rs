@@ -250,6 +250,13 @@ impl Uring {
         unsafe { self.push(&entry) }
     }
 
+    /// Completes `token` when the peer of `fd` has closed its sending side, or the connection is lost.
+    pub fn watch_for_end(&mut self, fd: RawFd, token: Token) {
+        let entry = opcode::PollAdd::new(types::Fd(fd), libc::POLLRDHUP as u32).build().user_data(token.user_data());
+        // SAFETY: no memory is handed over.
+        unsafe { self.push(&entry) }
+    }
+
     /// Tells `eventfd` about completions from now on, while [`Uring::notify`] allows it.
     pub fn register_eventfd(&mut self, eventfd: &OwnedFd) -> io::Result<()> {
         self.io.submitter().register_eventfd(eventfd.as_raw_fd())?;

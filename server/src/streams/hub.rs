@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::task::Waker;
 
+use glommio::net::TcpStream;
 use tollgate_limiter::Nanos;
 
+use super::hang_up::{Asked, HangUps};
 use crate::clock::Clock;
 use crate::drain::{Control, Phase};
+use crate::ring;
 use crate::socket::Event;
 use crate::wheel::{Deadline, Tick, Wheel};
 
@@ -18,6 +21,7 @@ pub(super) struct Hub {
     outbound: usize,
     wheel: Wheel,
     expired: Vec<(Tick, u64)>,
+    hang_ups: HangUps,
     /// Output buffers at rest.
     pool: Vec<Vec<u8>>,
     pub control: Arc<Control>,
@@ -40,6 +44,10 @@ struct Member {
     expired: bool,
     woken: bool,
     draining: bool,
+    asked: Asked,
+    /// It wants to know of its end.
+    watching: bool,
+    ended: Option<Event>,
 }
 
 /// A connection's seat in the hub. The generation tells it from the next one in the same seat.
@@ -68,6 +76,7 @@ impl Hub {
             outbound: 0,
             wheel: Wheel::new(now),
             expired: Vec::new(),
+            hang_ups: HangUps::default(),
             pool: Vec::new(),
             control,
             core,
@@ -129,6 +138,20 @@ impl Hub {
         wheel.set(&mut member.deadline, Tick::after(at), seat.id());
     }
 
+    /// Tells a connection of its end from now on.
+    pub fn watch(&mut self, seat: Seat, stream: &TcpStream) {
+        let Hub { members, hang_ups, .. } = self;
+        let member = &mut members[seat.index as usize];
+        member.watching = true;
+        hang_ups.ask(ring::descriptor(stream), seat.id(), &mut member.asked);
+    }
+
+    /// No more.
+    pub fn unwatch(&mut self, seat: Seat) {
+        let member = &mut self.members[seat.index as usize];
+        (member.watching, member.ended) = (false, None);
+    }
+
     /// What the connection has not been told; if nothing, `waker` is told when there is something.
     pub fn news(&mut self, seat: Seat, waker: &Waker) -> Option<Event> {
         let member = &mut self.members[seat.index as usize];
@@ -140,6 +163,9 @@ impl Hub {
             if std::mem::take(news) {
                 return Some(event);
             }
+        }
+        if let Some(event) = member.ended.take() {
+            return Some(event);
         }
         if !member.waker.as_ref().is_some_and(|known| known.will_wake(waker)) {
             member.waker = Some(waker.clone());
@@ -157,7 +183,7 @@ impl Hub {
         }
     }
 
-    /// Reads the clock, lets deadlines expire, and looks at the phase, which it returns.
+    /// Reads the clock, lets deadlines expire, looks for ends, and at the phase, which it returns.
     pub fn tick(&mut self) -> Phase {
         self.now = self.clock.now();
         let mut expired = std::mem::take(&mut self.expired);
@@ -174,6 +200,7 @@ impl Hub {
             }
         }
         self.expired = expired;
+        self.look_for_ends();
         let phase = self.control.phase();
         if phase >= Phase::Draining && !self.draining {
             self.draining = true;
@@ -185,6 +212,24 @@ impl Hub {
             }
         }
         phase
+    }
+
+    fn look_for_ends(&mut self) {
+        let Hub { members, hang_ups, .. } = self;
+        hang_ups.look(|id, event| {
+            let seat = Seat::from_id(id);
+            let member = &mut members[seat.index as usize];
+            if !member.used || member.generation != seat.generation {
+                return;
+            }
+            member.asked = Asked::Before;
+            if member.watching {
+                member.ended = Some(event);
+                if let Some(waker) = &member.waker {
+                    waker.wake_by_ref();
+                }
+            }
+        });
     }
 
     pub fn output(&mut self) -> Vec<u8> {

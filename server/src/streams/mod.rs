@@ -5,6 +5,7 @@
 //!
 //! Everything but the sockets is the same: the connections, the deadlines, the drain.
 
+mod hang_up;
 mod hub;
 mod socket;
 

@@ -37,6 +37,7 @@ pub(crate) struct StreamSocket {
     /// Inputs since it last had to wait for one.
     in_a_row: u8,
     held: bool,
+    watching: bool,
     ended: bool,
     failed: bool,
     /// The peer has been reported as blocked since the last output.
@@ -65,6 +66,7 @@ impl StreamSocket {
             filled: 0,
             in_a_row: 0,
             held: false,
+            watching: false,
             ended: false,
             failed: false,
             blocked: false,
@@ -123,7 +125,9 @@ impl StreamSocket {
                 Poll::Pending => self.in_a_row = 0,
             }
         }
-        match self.hub.borrow_mut().news(self.seat, cx.waker()) {
+        let news = self.hub.borrow_mut().news(self.seat, cx.waker());
+        match news {
+            Some(Event::Failed) => self.fail(),
             Some(event) => Poll::Ready(event),
             None => Poll::Pending,
         }
@@ -192,6 +196,16 @@ impl Socket for StreamSocket {
 
     fn hold(&mut self, hold: bool) {
         self.held = hold;
+        if !hold && std::mem::take(&mut self.watching) {
+            self.hub.borrow_mut().unwatch(self.seat);
+        }
+    }
+
+    fn watch(&mut self) {
+        if let (Some(stream), false) = (&self.stream, self.ended) {
+            self.watching = true;
+            self.hub.borrow_mut().watch(self.seat, stream);
+        }
     }
 
     fn deadline(&mut self, at: Nanos) {

@@ -1,12 +1,14 @@
 //! Clients that leave, and clients that stop.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use crate::dice::Dice;
 use crate::got::{ask, get};
 use crate::support::clock::{Stopwatch, wait_until};
-use crate::support::peer::Peer;
+use crate::support::peer::{Ending, Peer};
 use crate::support::process::open_files;
 use crate::support::server::{Server, on_both_engines};
 use crate::upstream::{Upstream, Visit};
@@ -90,6 +92,100 @@ fn a_client_that_leaves_takes_all_its_pipelined_requests_along() {
 
 /// As many as may be under way.
 const PIPELINED: usize = 16;
+
+/// Answers `/quick`, and nothing else.
+fn seldom() -> Upstream {
+    Upstream::start(|visit| {
+        while visit.request().is_some_and(|request| request.line().contains("/quick")) {
+            visit.peer.try_send(ok("quick"));
+        }
+        visit.ending();
+        visit.say("cancelled");
+    })
+}
+
+/// Sends more requests than the gate takes at a time, so that it leaves the rest with the kernel.
+fn sends_too_many(server: &Server, upstream: &Upstream) -> Peer {
+    let mut peer = server.connect();
+    // It is read again in between, and then no more.
+    peer.send(request("/quick").repeat(TOO_MANY));
+    for _ in 0..TOO_MANY {
+        assert!(upstream.seen().line().contains("/quick"));
+        assert_eq!(get(&mut peer).text(), "quick");
+    }
+    peer.send(request("/").repeat(TOO_MANY));
+    for _ in 0..PIPELINED {
+        assert!(upstream.seen().line().starts_with("GET /?"));
+    }
+    peer.send(request("/").repeat(TOO_MANY));
+    peer
+}
+
+const TOO_MANY: usize = 40;
+
+#[test]
+fn a_client_that_leaves_while_it_is_not_read_takes_its_requests_along() {
+    let ways: [fn(Peer); 2] = [drop, Peer::reset];
+    on_both_engines(|engine| {
+        let upstream = seldom();
+        let server = gate_with(engine, upstream.address, &unhurried(PIPELINED));
+        for leave in ways {
+            leave(sends_too_many(&server, &upstream));
+            all_are_cancelled(&upstream);
+        }
+        assert_eq!(upstream.unseen(), [], "what was not read is asked of nobody");
+    });
+}
+
+#[test]
+fn a_client_that_closes_its_sending_side_has_left_whether_it_is_read_or_not() {
+    on_both_engines(|engine| {
+        let upstream = seldom();
+        let server = gate_with(engine, upstream.address, &unhurried(PIPELINED));
+        let mut read = server.connect();
+        read.send(request("/"));
+        upstream.seen();
+        read.finish();
+        assert_eq!(upstream.seen().head, "cancelled");
+        read.sees_close();
+        let mut unread = sends_too_many(&server, &upstream);
+        unread.finish();
+        all_are_cancelled(&upstream);
+        assert!(matches!(unread.receive(), Err(Ending::Closed | Ending::Reset)));
+    });
+}
+
+/// Sees the end of every connection to the upstream that has a request on it. Others may be at rest.
+fn all_are_cancelled(upstream: &Upstream) {
+    for _ in 0..PIPELINED {
+        assert_eq!(upstream.seen().head, "cancelled");
+    }
+}
+
+#[test]
+fn a_client_that_resets_while_the_upstream_takes_none_of_its_content_is_let_go() {
+    on_both_engines(|engine| {
+        let released = Arc::<AtomicBool>::default();
+        let is_released = Arc::clone(&released);
+        let upstream = Upstream::start(move |visit| {
+            visit.head();
+            visit.say("begun");
+            while !is_released.load(Ordering::SeqCst) {
+                thread::park_timeout(Duration::from_millis(5));
+            }
+        });
+        let any_size = "[http]\nbody-bytes = \"1024MiB\"\n[timeouts]\nbody = \"10m\"\nwrite = \"10m\"";
+        let server = gate_with(engine, upstream.address, &format!("{}\n{any_size}", unhurried(1)));
+        let mut peer = server.connect();
+        peer.send("POST /?clientId=7 HTTP/1.1\r\nHost: h\r\nContent-Length: 1000000000\r\n\r\n");
+        assert_eq!(upstream.seen().head, "begun");
+        peer.stuff(&[b'x'; 16 << 10], Duration::from_millis(100));
+        let before = open_files(server.pid());
+        peer.reset();
+        wait_until("both of its connections are closed", || open_files(server.pid()) <= before - 2);
+        released.store(true, Ordering::SeqCst);
+    });
+}
 
 /// Answers as asked: not at all, half, slowly, at once.
 fn moody(visit: &mut Visit) {

@@ -48,7 +48,7 @@
 //! | all of these, ten thousand times | `liars::of_ten_thousand_answers_in_every_wrong_way_none_is_taken_for_another_and_none_for_more_than_it_is` |
 //! | what comes is no answer | `smuggling::what_is_no_answer_is_502` |
 //! | what comes is no request, or two | `smuggling::a_request_whose_end_is_ambiguous_is_rejected_before_the_upstream_hears_of_it`, `smuggling::content_that_is_malformed_never_becomes_a_whole_request`, `ledger::the_upstream_hears_exactly_the_requests_that_clients_got_answers_for_and_no_byte_else` |
-//! | the client leaves, in flight or in the queue | `clients::a_client_that_leaves_takes_its_requests_along`, `clients::a_client_that_leaves_takes_all_its_pipelined_requests_along` |
+//! | the client leaves, in flight or in the queue | `clients::a_client_that_leaves_takes_its_requests_along`, `clients::a_client_that_leaves_takes_all_its_pipelined_requests_along`, `clients::a_client_that_leaves_while_it_is_not_read_takes_its_requests_along` |
 //! | FIN and RST at any byte, from either side | `clients::whoever_leaves_at_whatever_moment_leaves_no_slot_and_no_descriptor_behind`, `servers::connections_and_descriptors_come_back_whatever_happened` |
 //! | the client stops | `clients::a_client_that_stops_in_the_middle_of_its_content_gets_408_and_the_upstream_its_peace`, `pressure::a_client_that_never_reads_is_closed_and_its_upstream_connection_with_it` |
 //! | either side reads slowly, or not at all | `pressure::a_client_that_does_not_read_stops_the_upstream_and_hurts_nobody_else`, `pressure::an_upstream_that_does_not_read_stops_the_client_and_costs_no_memory` |

@@ -116,6 +116,7 @@ impl Driver {
             // The cancellations go first: an operation holds the socket open, and the peer would wait for our FIN.
             self.stop_connecting(index);
             self.stop_receiving(index);
+            self.stop_watching(index);
             self.stop_resending(index);
             let slot = &self.slots[index];
             if slot.state.has(State::TIMED) {

@@ -35,6 +35,8 @@ impl Driver {
             self.stop_receiving(index);
         } else {
             slot.state.clear(State::HELD);
+            // The receive will say it.
+            slot.news.clear(News::HUNG_UP);
             self.to_receive.push(index);
         }
     }
