@@ -25,6 +25,16 @@ pub(crate) struct EngineSettings {
     pub write_timeout: Duration,
 }
 
+/// When a core's tick, which does what is due by the clock, is to come again. The sooner is the greater.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Again {
+    /// A few times a second, unless the core sleeps.
+    #[default]
+    InTime,
+    /// In some milliseconds, and it must not sleep: somebody waits for what the clock brings.
+    Soon,
+}
+
 /// A connection that was accepted and has no task yet.
 #[derive(Debug)]
 pub(crate) struct Arrival {

@@ -8,7 +8,7 @@ use tollgate_limiter::Nanos;
 use crate::connection::{Site, serve};
 use crate::drain::Control;
 use crate::proxy::{self, Gate, ProxySettings, Upstreams};
-use crate::socket::Socket;
+use crate::socket::{Again, Socket};
 
 /// One counter per listener. What the upstreams have to give is common to the counters that forward to them.
 pub(super) struct Counters<S> {
@@ -46,11 +46,11 @@ impl<S: Socket + 'static> Counters<S> {
         };
     }
 
-    /// What has to be done a few times a second.
-    pub fn tick(&self, unix_seconds: u64, now: Nanos) {
+    /// What has to be done a few times a second, and when again.
+    pub fn tick(&self, unix_seconds: u64, now: Nanos) -> Again {
         for counter in &self.counters {
             counter.site.service().set_unix_time(unix_seconds);
         }
-        self.upstreams.sweep(now);
+        self.upstreams.sweep(now)
     }
 }

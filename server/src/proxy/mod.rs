@@ -55,7 +55,7 @@ pub use settings::{ProxyServer, ProxySettings, Queue, UpstreamTimeouts};
 use crate::connection::Site;
 use crate::drain::Control;
 use crate::overload::level::Level;
-use crate::socket::Socket;
+use crate::socket::{Again, Socket};
 use upstream::Upstream;
 
 /// What the proxied connections of one core and one listener share.
@@ -79,12 +79,13 @@ impl<S: Socket> Upstreams<S> {
     }
 
     /// Closes upstream connections that have been idle for too long, or that the upstream has closed; heeds what other cores have seen of
-    /// its servers; lets the queues see the time.
-    pub fn sweep(&self, now: Nanos) {
+    /// its servers; lets the queues see the time. Says when to do so again.
+    pub fn sweep(&self, now: Nanos) -> Again {
         for upstream in &self.0 {
             upstream.sweep(now);
             upstream.look_at_breakers(now);
         }
+        self.0.iter().map(|upstream| upstream.again(now)).max().unwrap_or_default()
     }
 }
 

@@ -163,6 +163,11 @@ impl Slots {
         }
     }
 
+    /// Whether somebody waits while there are fewer than `all` slots: more will come by the clock, and nobody who leaves says so.
+    pub fn are_awaited(&self, all: usize, now: Nanos) -> bool {
+        !self.queues.borrow().is_empty() && self.most(now) < all
+    }
+
     fn turn(&self, admission: &mut Admission, now: Nanos) {
         let before = admission.turn(now, || self.queues.borrow_mut().are_overloaded(now));
         if let Some(before) = before {
@@ -177,8 +182,11 @@ impl Slots {
     }
 
     fn has_room(&self, now: Nanos) -> bool {
-        let most = self.control.as_ref().map_or(self.most.get(), |control| control.borrow_mut().target.at(now));
-        self.taken.get() < most
+        self.taken.get() < self.most(now)
+    }
+
+    fn most(&self, now: Nanos) -> usize {
+        self.control.as_ref().map_or(self.most.get(), |control| control.borrow_mut().target.at(now))
     }
 
     fn note_taken(&self) {

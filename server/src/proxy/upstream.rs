@@ -15,7 +15,7 @@ use super::settings::{ProxyServer, ProxySettings};
 use super::slots::Slots;
 use crate::drain::Control;
 use crate::overload::class::Rule;
-use crate::socket::{Dial, Event, Socket};
+use crate::socket::{Again, Dial, Event, Socket};
 
 /// An upstream.
 pub(super) struct Upstream<S> {
@@ -135,6 +135,11 @@ impl<S: Socket> Upstream<S> {
             self.retries.set(self.retries.get() + 1);
             Retry(&self.retries)
         })
+    }
+
+    /// When to look again at what the clock brings.
+    pub fn again(&self, now: Nanos) -> Again {
+        if self.slots.are_awaited(self.max_in_flight, now) { Again::Soon } else { Again::InTime }
     }
 
     pub fn sweep(&self, now: Nanos) {

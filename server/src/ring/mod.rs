@@ -42,32 +42,35 @@ pub(crate) use probe::probe;
 pub(crate) use socket::RingSocket;
 
 use crate::drain::Phase;
-use crate::socket::EngineSettings;
+use crate::socket::{Again, EngineSettings};
 use crate::wheel::Tick;
 use driver::Driver;
 
 /// Runs one core's ring until the process drains or stops. `spawn` starts the task of a new connection, knowing to which listener it came; `on_ready` is called when
-/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second and when the bell has rung.
+/// everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second, when the bell has rung, and whenever nothing else
+/// has happened while it wants to be called soon.
 pub(crate) async fn drive(
     settings: EngineSettings,
     spawn: impl Fn(RingSocket, usize),
     on_ready: impl FnOnce(),
-    on_tick: impl Fn(u64),
+    on_tick: impl Fn(u64) -> Again,
 ) -> io::Result<()> {
     let driver = Rc::new(RefCell::new(Driver::new(settings)?));
     let pillow = driver.borrow_mut().pillow()?;
     let mut patience = PATIENCE;
     let mut ticked = Tick::NEVER;
+    let mut again = Again::InTime;
     on_ready();
     loop {
         let worked = driver.borrow_mut().turn(WAIT)?;
         let tick = Tick::at(driver.borrow().now());
-        let told = tick != ticked || driver.borrow().rung;
+        let soon = again == Again::Soon && !worked;
+        let told = soon || tick != ticked || driver.borrow().rung;
         if told {
             ticked = tick;
             // Not borrowed meanwhile: the upstream's connections are looked after then.
             let seconds = driver.borrow().clock().unix_seconds();
-            on_tick(seconds);
+            again = on_tick(seconds);
         }
         if driver.borrow().rung && is_stopping(&driver) {
             return Ok(());

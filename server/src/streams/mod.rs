@@ -24,16 +24,16 @@ pub(crate) use socket::StreamSocket;
 
 use crate::drain::Phase;
 use crate::ring;
-use crate::socket::EngineSettings;
+use crate::socket::{Again, EngineSettings};
 use hub::Hub;
 
 /// Serves one core's streams until the process drains or stops. `spawn` starts the task of a new connection, knowing to which listener it
-/// came; `on_ready` is called when everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second.
+/// came; `on_ready` is called when everything that can fail has been set up; `on_tick` hears the wall-clock time, a few times a second or sooner if it wants.
 pub(crate) async fn drive(
     settings: EngineSettings,
     spawn: impl Fn(StreamSocket, usize),
     on_ready: impl FnOnce(),
-    on_tick: impl Fn(u64),
+    on_tick: impl Fn(u64) -> Again,
 ) {
     let EngineSettings { listeners, control, core, clock, write_timeout } = settings;
     let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
@@ -45,9 +45,9 @@ pub(crate) async fn drive(
     };
     let ticks = async {
         while hub.borrow_mut().tick() < Phase::Stopping {
-            on_tick(clock.unix_seconds());
+            let again = on_tick(clock.unix_seconds());
             hub.borrow().control.pulse(core).beat();
-            glommio::timer::sleep(TICK).await;
+            glommio::timer::sleep(if again == Again::Soon { SOON } else { TICK }).await;
         }
     };
     let work = async {
@@ -128,6 +128,8 @@ async fn wait_for_room(hub: &RefCell<Hub>) {
 const SCRATCH: usize = 16 << 10;
 /// How often deadlines and the phase are looked at.
 const TICK: Duration = Duration::from_millis(67);
+/// How often they are while somebody waits for what the clock brings.
+const SOON: Duration = Duration::from_millis(20);
 /// How long to wait for descriptors or for others to leave.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long a handshake that had begun when the drain did may take.

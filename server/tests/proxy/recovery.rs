@@ -257,10 +257,12 @@ fn a_server_that_is_back_gets_a_part_of_its_load_and_the_rest_waits() {
 fn a_server_that_is_back_has_all_of_its_load_after_a_while() {
     on_both_engines(|engine| {
         let upstream = patient();
-        let more =
-            "permitted-number-of-calls-in-half-open-state = 1\nslow-start = \"500ms\"\n[overload]\nenabled = false";
-        let settings = "max-in-flight = 10\nqueue = { max = 10, timeout = \"60s\" }\n".to_owned();
-        let server = gate_with(engine, upstream.address, &(settings + &opens_after(1, "10ms", more)));
+        // No deadline wakes a core that sleeps.
+        let calm = "[timeouts]\nhead = \"10m\"\nidle = \"10m\"\n[overload]\nenabled = false";
+        let more = format!("permitted-number-of-calls-in-half-open-state = 1\nslow-start = \"1s\"\n{calm}");
+        let settings = "max-in-flight = 10\nqueue = { max = 10, timeout = \"10m\" }\n".to_owned();
+        let settings = settings + "timeouts = { connect = \"10m\", response-head = \"10m\", idle = \"10m\" }\n";
+        let server = gate_with(engine, upstream.address, &(settings + &opens_after(1, "10ms", &more)));
         open(&server, &upstream);
         assert_eq!(get(&mut get_through(&server, &upstream, &request("/"))).text(), "well");
         let mut holders = server.connect_many(10);

@@ -129,6 +129,26 @@ fn more_slots_let_in_who_waits_and_fewer_take_none_away() {
 }
 
 #[test]
+fn who_waits_for_slots_that_time_will_bring_is_told_from_who_waits_for_others_to_leave() {
+    let slots = slots(2, 2);
+    slots.set_most(1);
+    let one = got(&mut take(&slots, Critical));
+    assert!(!slots.are_awaited(2, NOW), "nobody waits");
+    let mut first = take(&slots, Critical);
+    assert!(slots.are_awaited(2, NOW));
+    slots.set_most(2);
+    let two = got(&mut first);
+    let _second = take(&slots, Critical);
+    assert!(!slots.are_awaited(2, NOW), "all slots are there");
+    // Half of which the upstream refuses.
+    slots.note_answer(503, NOW);
+    let later = Nanos::from_millis(1_100);
+    slots.note_answer(200, later);
+    assert!(slots.are_awaited(2, later));
+    drop((one, two));
+}
+
+#[test]
 fn an_upstream_that_refuses_gets_fewer_at_a_time() {
     let slots = slots(8, 9);
     let held: Vec<_> = (0..8).map(|_| got(&mut take(&slots, Critical)).expect("there is room")).collect();
