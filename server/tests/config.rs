@@ -378,6 +378,31 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "upstream.app.breaker.wait-duration-in-open-state: is longer than wait-max, 1m, which no wait exceeds: raise that",
     ),
     (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { max-wait-duration-in-half-open-state = \"1us\" }\n",
+        3,
+        "upstream.app.breaker.max-wait-duration-in-half-open-state: 1us is shorter than slow-call-duration-threshold, 5s, and ends",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { permit-timeout = \"1ms\" }\n",
+        3,
+        "upstream.app.breaker.permit-timeout: 1ms is shorter than slow-call-duration-threshold, 5s, and ends",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nbreaker = { slow-call-duration-threshold = \"1us\" }\n",
+        3,
+        "upstream.app.breaker.slow-call-duration-threshold = \"1us\": must be between 500us and 24h",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\ntimeouts = { connect = \"2s\", total = \"1s\" }\n",
+        3,
+        "upstream.app.timeouts.total: 1s is shorter than connect, 2s, which is a part of it: raise it, or lower that",
+    ),
+    (
+        "[upstream.app]\nservers = \"a:1\"\nqueue = { timeout = \"4ms\" }\n",
+        1,
+        "upstream.app.queue.timeout: 4ms is shorter than overload.target-delay, 5ms, so nobody waits long enough",
+    ),
+    (
         "listen = \"0.0.0.0:80\"\n[upstream.app]\nservers = [\"10.0.0.1:80\", \"127.0.0.1:80\"]\n",
         2,
         "upstream.app: 127.0.0.1:80 is where the gate listens, which would forward to itself: name the service",
@@ -567,6 +592,22 @@ fn every_broken_file_is_one_problem_with_its_line_and_a_cure() {
         assert_eq!(problem.place, Place::Line(*line), "{text:?}: {said}");
         assert!(!said.contains('\n'), "{said}");
     }
+}
+
+#[test]
+fn durations_that_seem_too_short_for_one_another_are_taken_where_they_do_no_harm() {
+    let upstream = |text: &str| {
+        let text = format!("[upstream.app]\nservers = \"a:1\"\n{text}");
+        read(&text).unwrap_or_else(|problems| panic!("{text}: {problems:?}")).upstreams.remove(0)
+    };
+    upstream("queue = { max = 0, timeout = \"1ms\" }\n");
+    upstream("queue = { timeout = \"1ms\" }\n[overload]\nenabled = false\n");
+    upstream("queue = { timeout = \"5ms\" }\n");
+    upstream("breaker = { max-wait-duration-in-half-open-state = 0, slow-start = \"1us\" }\n");
+    // What nobody wrote gives way.
+    let quick = upstream("timeouts = { total = \"20ms\" }\n");
+    assert_eq!(quick.timeouts.connect, Duration::from_millis(20));
+    assert_eq!(quick.breaker.slow_call_duration_threshold, Nanos::from_millis(20));
 }
 
 #[test]

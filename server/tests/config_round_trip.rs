@@ -102,7 +102,7 @@ fn some_breaker() -> impl Strategy<Value = breaker::Config> {
     let counts = (1_u32..=600, 1_u32..=1_000_000, 1_u8..=127, 0_u8..=127);
     let spans = prop::collection::vec(1_000_u64..86_400_000_000, 6);
     (words, percentages, counts, spans).prop_map(|(words, percentages, counts, mut spans)| {
-        // A permit must not be shorter than half-open.
+        // A permit must not be shorter than half-open, nor that than a call that isn't slow.
         spans.sort_unstable();
         let span = |at: usize| Nanos::from_micros(spans[at]);
         breaker::Config {
@@ -139,7 +139,9 @@ fn some_upstream() -> impl Strategy<Value = Upstream> {
     let spans = prop::collection::vec(1_000_u64..86_400_000_000, 5);
     let room = (1_usize..=65_536, 0_usize..=65_536);
     let upstream = ("[A-Za-z0-9_-]{1,9}", prop::collection::vec(server, 1..5), room, spans, some_breaker());
-    upstream.prop_map(|(name, servers, (max_in_flight, max), spans, breaker)| {
+    upstream.prop_map(|(name, servers, (max_in_flight, max), mut spans, breaker)| {
+        // The whole must not be shorter than its part.
+        spans[..4].sort_unstable();
         let span = |at: usize| Duration::from_micros(spans[at]);
         let timeouts = UpstreamTimeouts { connect: span(0), response_head: span(1), idle: span(2), total: span(3) };
         Upstream { name, servers, max_in_flight, queue: Queue { max, timeout: span(4) }, timeouts, breaker }
@@ -176,6 +178,12 @@ fn some_overload() -> impl Strategy<Value = OverloadSettings> {
         target_delay: Duration::from_micros(target),
         interval: Duration::from_micros(target + more),
     })
+}
+
+/// With a queue in which who waits can wait for so long.
+fn waits_for(target: Duration, upstream: Upstream) -> Upstream {
+    let queue = Queue { timeout: upstream.queue.timeout.max(target), ..upstream.queue };
+    Upstream { queue, ..upstream }
 }
 
 fn some_priorities() -> impl Strategy<Value = Vec<Rule>> {
@@ -266,9 +274,9 @@ fn some_config() -> impl Strategy<Value = Config> {
                 deny,
                 overrides,
                 listeners,
-                overload,
                 priorities: if upstreams.is_empty() { Vec::new() } else { priorities },
-                upstreams,
+                upstreams: upstreams.into_iter().map(|upstream| waits_for(overload.target_delay, upstream)).collect(),
+                overload,
                 ..server
             }
         },

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_limiter::Nanos;
 use tollgate_limiter::breaker::{CircuitBreaker, Config, SlidingWindowType, State};
 
 use super::section::{Review, Section};
@@ -15,9 +16,10 @@ use crate::proxy::{ProxyServer, UpstreamTimeouts};
 
 /// A gate's breaker, in so far as nobody says otherwise: a call is slow from half of what a head may take, and lasts no longer than an exchange.
 pub(super) fn preset(timeouts: &UpstreamTimeouts) -> Config {
+    // Whole microseconds, so that it can be written down.
+    let slow = Duration::from_micros(timeouts.response_head.as_micros() as u64 / 2);
     Config {
-        // Whole microseconds, so that it can be written down.
-        slow_call_duration_threshold: Duration::from_micros(timeouts.response_head.as_micros() as u64 / 2).into(),
+        slow_call_duration_threshold: slow.min(timeouts.total).into(),
         permit_timeout: timeouts.total.into(),
         ..Config::gateway()
     }
@@ -72,22 +74,44 @@ pub(super) fn read(upstream: &mut Section<'_, '_>, review: &mut Review, timeouts
     let subject = section.name("").trim_end_matches('.').to_owned();
     section.finish(review);
     if review.problems.len() == problems_before
-        && let Err(error) = CircuitBreaker::new(&config)
+        && let Err((key, what)) = fits_together(&config)
     {
-        // What only two keys together show.
-        review.reject(start, subject, error.to_string().replace('_', "-"));
-    } else if review.problems.len() == problems_before && config.wait_duration_in_open_state > config.wait_max {
-        let longest = units::show_duration(config.wait_max.into());
-        let what = format_args!("is longer than wait-max, {longest}, which no wait exceeds: raise that, or lower it");
-        review.reject(start, format!("{subject}.wait-duration-in-open-state"), what);
+        let subject = if key.is_empty() { subject } else { format!("{subject}.{key}") };
+        review.reject(start, subject, what);
     }
     config
+}
+
+/// What only two keys together show: the key that is wrong, if it is one, and why.
+fn fits_together(config: &Config) -> Result<(), (&'static str, String)> {
+    CircuitBreaker::new(config).map_err(|error| ("", error.to_string().replace('_', "-")))?;
+    let show = |span: Nanos| units::show_duration(span.into());
+    if config.wait_duration_in_open_state > config.wait_max {
+        let longest = show(config.wait_max);
+        let what = format!("is longer than wait-max, {longest}, which no wait exceeds: raise that, or lower it");
+        return Err(("wait-duration-in-open-state", what));
+    }
+    // Half-open would end, or take for a failure, what counts as a good call at any other time: no server could close the breaker but a quicker one.
+    let slow = config.slow_call_duration_threshold;
+    for (key, span) in [
+        ("max-wait-duration-in-half-open-state", config.max_wait_duration_in_half_open_state),
+        ("permit-timeout", config.permit_timeout),
+    ] {
+        if span != Nanos::ZERO && span < slow {
+            let (span, slow) = (show(span), show(slow));
+            let what = format!(
+                "{span} is shorter than slow-call-duration-threshold, {slow}, and ends calls that are not slow: raise it, or lower that"
+            );
+            return Err((key, what));
+        }
+    }
+    Ok(())
 }
 
 /// All keys and their values as they are read: numbers bare, and the rest, which is quoted.
 pub(super) fn shown(config: &Config) -> Vec<(&'static str, Shown)> {
     use Shown::{Bare, Text};
-    let span = |nanos: tollgate_limiter::Nanos| Text(units::show_duration(Duration::from(nanos)));
+    let span = |nanos: Nanos| Text(units::show_duration(Duration::from(nanos)));
     let window_type = match config.sliding_window_type {
         SlidingWindowType::CountBased => COUNT_BASED,
         SlidingWindowType::TimeBased => TIME_BASED,
@@ -190,5 +214,5 @@ const TIME_BASED: &str = "time-based";
 /// What the breaker takes.
 const MOST_CALLS: u32 = 10_000;
 const MOST_SECONDS: u32 = 600;
-/// Half of the shortest timeout must be possible.
-const SHORTEST: Duration = Duration::from_micros(1);
+/// Half of the shortest timeout must be possible; below that every call is slow.
+const SHORTEST: Duration = Duration::from_micros(value::SHORTEST_TIMEOUT.as_micros() as u64 / 2);

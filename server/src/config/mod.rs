@@ -132,6 +132,8 @@ impl Config {
         };
         let listeners = listener::meant(&short, &typed.listeners, &upstreams, &mut problems);
         overload::check(&typed.priorities, &upstreams, &mut problems);
+        let overload = typed.overload.unwrap_or_default();
+        upstream::check_queues(&upstreams, &overload, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
             || vec![(At { place: problem::Place::Flags, subject: "--algorithm".to_owned() }, default_quota())];
@@ -170,7 +172,7 @@ impl Config {
             trusted_proxies: typed.trusted_proxies.map(Trusted).unwrap_or_default(),
             http,
             upstreams: upstreams.into_iter().map(|(_, upstream)| upstream).collect(),
-            overload: typed.overload.unwrap_or_default(),
+            overload,
             priorities: typed.priorities.into_iter().map(|(_, rule)| rule).collect(),
         };
         problems.sort_by(|a, b| a.place.cmp(&b.place));

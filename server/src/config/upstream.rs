@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::str::FromStr;
-use std::time::Duration;
 
 use tollgate_limiter::breaker::State;
 
@@ -217,20 +216,42 @@ fn queue(section: &mut Section<'_, '_>, review: &mut Review) -> Queue {
     Queue { max: max.map_or(default.max, |max| max as usize), timeout: timeout.unwrap_or(default.timeout) }
 }
 
-fn timeouts(section: &mut Section<'_, '_>, review: &mut Review) -> UpstreamTimeouts {
+fn timeouts(upstream: &mut Section<'_, '_>, review: &mut Review) -> UpstreamTimeouts {
     let default = UpstreamTimeouts::default();
-    let Some(mut section) = section.section(review, "timeouts") else { return default };
-    let mut read = |key, otherwise: Duration| {
-        section.read(review, key, |text| value::timeout(text, value::SHORTEST_TIMEOUT)).unwrap_or(otherwise)
-    };
+    let Some(start) = upstream.value("timeouts").map(|value| value.span().start) else { return default };
+    let Some(mut section) = upstream.section(review, "timeouts") else { return default };
+    let mut read = |key| section.read(review, key, |text| value::timeout(text, value::SHORTEST_TIMEOUT));
+    let (connect, total) = (read("connect"), read("total").unwrap_or(default.total));
     let timeouts = UpstreamTimeouts {
-        connect: read("connect", default.connect),
-        response_head: read("response-head", default.response_head),
-        idle: read("idle", default.idle),
-        total: read("total", default.total),
+        // Who wants it all done sooner than that needn't say so twice.
+        connect: connect.unwrap_or(default.connect.min(total)),
+        response_head: read("response-head").unwrap_or(default.response_head),
+        idle: read("idle").unwrap_or(default.idle),
+        total,
     };
+    let subject = section.name("total");
     section.finish(review);
+    if timeouts.total < timeouts.connect {
+        let (total, connect) = (show_duration(timeouts.total), show_duration(timeouts.connect));
+        let what =
+            format!("{total} is shorter than connect, {connect}, which is a part of it: raise it, or lower that");
+        review.reject(start, subject, what);
+    }
     timeouts
+}
+
+/// A wait that ends before the target delay says that all is well, so such a queue would never be found overloaded.
+pub(super) fn check_queues(upstreams: &[(At, Upstream)], overload: &OverloadSettings, problems: &mut Vec<Problem>) {
+    for (at, Upstream { name, queue, .. }) in upstreams {
+        if overload.enabled && queue.max > 0 && queue.timeout < overload.target_delay {
+            let (timeout, target) = (show_duration(queue.timeout), show_duration(overload.target_delay));
+            let what = format_args!(
+                "{timeout} is shorter than overload.target-delay, {target}, so nobody waits long enough to show an overload: raise it, \
+                 or lower that"
+            );
+            problems.push(Problem::new(at.place.clone(), format!("upstream.{name}.queue.timeout"), what));
+        }
+    }
 }
 
 #[cfg(test)]
