@@ -60,13 +60,13 @@ impl RateLimitFields {
             };
             let resolution = self.resolutions.get(usize::from(index)).copied().unwrap_or_default();
             let until = reset_after.saturating_sub(resolution).as_secs_ceil();
-            self.append_standing(out, index, remaining.min(quota.limit()), until);
+            self.append_standing(out, index, remaining.min(quota.limit()), Some(until));
         }
     }
 
-    /// Appends the fields of a denied request, which may come back after so many seconds.
+    /// Appends the fields of a denied request, which may come back after so many seconds, if ever.
     #[inline]
-    pub fn append_denied(&mut self, out: &mut Vec<u8>, quotas: &[Quota], by: DeniedBy, seconds: u64) {
+    pub fn append_denied(&mut self, out: &mut Vec<u8>, quotas: &[Quota], by: DeniedBy, seconds: Option<u64>) {
         if self.append_policy(out, quotas) {
             self.append_standing(out, index_of(by), 0, seconds);
         }
@@ -93,7 +93,7 @@ impl RateLimitFields {
         let (limit, resolution) =
             self.further(index).map_or((u32::MAX, Nanos::ZERO), |(_, quota)| (quota.limit(), quota.resolution()));
         let until = reset_after.saturating_sub(resolution).as_secs_ceil();
-        self.append_standing(out, index, remaining.min(limit), until);
+        self.append_standing(out, index, remaining.min(limit), Some(until));
     }
 
     /// The quota of a further policy that has this number, and that policy.
@@ -133,7 +133,7 @@ impl RateLimitFields {
     }
 
     #[inline]
-    fn append_standing(&self, out: &mut Vec<u8>, index: u8, left: u32, until: u64) {
+    fn append_standing(&self, out: &mut Vec<u8>, index: u8, left: u32, until: Option<u64>) {
         if index == 0 {
             out.extend_from_slice(b"\"default\"");
         } else if !self.append_other_name(out, index) {
@@ -141,8 +141,10 @@ impl RateLimitFields {
         }
         out.extend_from_slice(b";r=");
         decimal::push(out, u64::from(left));
-        out.extend_from_slice(b";t=");
-        decimal::push(out, until);
+        if let Some(until) = until {
+            out.extend_from_slice(b";t=");
+            decimal::push(out, until);
+        }
         out.extend_from_slice(b"\r\n");
     }
 

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use super::support::application::Application;
 use super::support::clock::{PATIENCE, wait_until};
 use super::support::peer::Peer;
-use super::support::server::{Engine, Server};
+use super::support::server::{Engine, Launch, Server};
 
 /// One of the proxies, as its example says, with our addresses in place of the example's.
 struct Proxy {
@@ -224,6 +224,19 @@ fn caddy_gives_its_client_the_gates_own_answer() {
         assert_eq!(application.touched(), 5);
     }
 }
+
+#[test]
+fn who_is_on_the_deny_list_is_not_told_to_come_back() {
+    for start in [Proxy::nginx, Proxy::haproxy, Proxy::caddy] {
+        let (gate, application) = (Launch::new(Engine::Ring).config(DENYING).start(), Application::start());
+        let told = start(gate.address, application.address).get("/shop?clientId=7");
+        assert!(matches!(told.status, 429 | 503), "{told:?}");
+        assert_eq!(told.field("Retry-After"), None, "{told:?}");
+        assert_eq!(application.touched(), 0);
+    }
+}
+
+const DENYING: &str = "decide = true\ndeny = [\"7\"]\n";
 
 #[test]
 fn clients_of_a_proxy_are_told_apart_by_their_addresses_whatever_they_say() {

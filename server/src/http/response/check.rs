@@ -2,8 +2,8 @@
 
 use tollgate_limiter::{Decision, DeniedBy, Quota};
 
-use super::{Answers, Persistence, delta_seconds};
-use crate::{http::decimal, policy::place};
+use super::{Answers, Persistence, RETRY_AFTER, append_delta, delta_seconds};
+use crate::policy::place;
 
 impl Answers {
     /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`].
@@ -39,9 +39,10 @@ impl Answers {
             }
             Decision::Deny { retry_after, by } => {
                 let seconds = delta_seconds(retry_after);
-                out.extend_from_slice(b"Retry-After: ");
-                decimal::push(out, seconds);
-                out.extend_from_slice(b"\r\n");
+                if let Some(seconds) = seconds {
+                    out.extend_from_slice(RETRY_AFTER.as_bytes());
+                    append_delta(out, seconds);
+                }
                 if let Some(fields) = &self.ratelimit {
                     fields.borrow_mut().append_denied(out, quotas, by, seconds);
                 }

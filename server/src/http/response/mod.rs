@@ -70,7 +70,7 @@ impl Answers {
             ratelimit: ratelimit_headers.then(RefCell::default),
             date: Cell::new(imf_fixdate(0)),
             allowed: RefCell::new(Template::new("200 OK", "Content-Type: text/plain\r\nContent-Length: 2\r\n")),
-            limited: RefCell::new(Template::new(limited.status(), "Content-Length: 0\r\nRetry-After: ")),
+            limited: RefCell::new(Template::new(limited.status(), &format!("Content-Length: 0\r\n{RETRY_AFTER}"))),
         }
     }
 
@@ -117,8 +117,10 @@ impl Answers {
             Decision::Deny { retry_after, by } => {
                 let seconds = delta_seconds(retry_after);
                 out.extend_from_slice(&self.limited.borrow().text);
-                decimal::push(out, seconds);
-                out.extend_from_slice(b"\r\n");
+                match seconds {
+                    Some(seconds) => append_delta(out, seconds),
+                    None => out.truncate(out.len() - RETRY_AFTER.len()),
+                }
                 out.extend_from_slice(persistence.field());
                 if let Some(fields) = &self.ratelimit {
                     fields.borrow_mut().append_denied(out, quotas, by, seconds);
@@ -189,10 +191,20 @@ impl Template {
     }
 }
 
-/// Whole seconds, never less than the truth and never 0: a client that is told 0 comes back at once.
-fn delta_seconds(span: Nanos) -> u64 {
-    span.as_secs_ceil().clamp(1, FOREVER_SECONDS)
+/// Whole seconds, never less than the truth and never 0: a client that is told 0 comes back at once. None for what will never pass: whatever number stood
+/// there would be a promise.
+fn delta_seconds(span: Nanos) -> Option<u64> {
+    (span != Nanos::MAX).then(|| span.as_secs_ceil().clamp(1, LONGEST_SECONDS))
 }
 
-/// What RFC 9111 section 1.2.2 has recipients use for numbers too large for them: 68 years, "never" for all who read it.
-const FOREVER_SECONDS: u64 = 1 << 31;
+/// Appends the rest of a Retry-After line.
+#[inline]
+fn append_delta(out: &mut Vec<u8>, seconds: u64) {
+    decimal::push(out, seconds);
+    out.extend_from_slice(b"\r\n");
+}
+
+const RETRY_AFTER: &str = "Retry-After: ";
+
+/// What RFC 9111 section 1.2.2 has recipients use for numbers too large for them: 68 years.
+const LONGEST_SECONDS: u64 = 1 << 31;

@@ -152,6 +152,8 @@ fn a_program_may_name_a_cost_and_peek_without_being_charged() {
     }
     let too_dear = check(&service, "/check?clientId=b&cost=11", "");
     assert_eq!((too_dear.status, too_dear.field("X-Tollgate-Reason")), (429, Some("cost")));
+    assert_eq!(too_dear.field("Retry-After"), None, "it will never pass");
+    assert_eq!(too_dear.field("RateLimit"), Some("\"default\";r=0"));
     for (query, says) in [("clientId=b&cost=x", "send e.g. cost=3"), ("clientId=b&peek=yes", "send peek=1")] {
         let answer = check(&service, &format!("/check?{query}"), "");
         assert_eq!((answer.status, answer.field("X-Tollgate-Reason")), (400, Some("request")), "{query}");
@@ -192,7 +194,10 @@ fn bans_and_lists_give_their_reason() {
     let service = Service::new(Arc::new(limiter.expect("a limiter")), settings);
     let reason = |id: &str| {
         let answer = check(&service, &format!("/check?clientId={id}"), "");
-        answer.field("X-Tollgate-Reason").map(str::to_owned)
+        let reason = answer.field("X-Tollgate-Reason").map(str::to_owned);
+        let may_come_back = !matches!(reason.as_deref(), Some("none" | "list"));
+        assert_eq!(answer.field("Retry-After").is_some(), may_come_back, "{id}: {reason:?}");
+        reason
     };
     let reasons = ["free", "free", "out", "big", "a", "a", "a", "a"].map(|id| reason(id).expect("always there"));
     assert_eq!(reasons, ["none", "none", "list", "none", "none", "quota", "ban", "ban"]);
