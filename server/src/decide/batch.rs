@@ -3,11 +3,14 @@
 //! ```text
 //! POST /v1/decide                 {"requests": [{"id": "7"}, {"id": "8", "cost": 3}], "peek": false}
 //! 200                             {"decisions": [{"decision": "allow", "remaining": 4, "reset_after_ms": 5000, "delay_ms": 0},
-//!                                                {"decision": "deny", "reason": "quota", "retry_after_ms": 4980}]}
+//!                                                {"decision": "deny", "reason": "quota", "policy": "default", "retry_after_ms": 4980}]}
 //! ```
 //!
 //! Decisions stand in the order of the requests and are made in it, so an id that is there twice is charged twice. All of a batch is understood
 //! before any of it is decided: one that is refused has charged nobody.
+//!
+//! A denial by a quota says in `"policy"` which one it was, under the name that `RateLimit` fields give it. One by a ban, by the deny list or by the bound
+//! on ids per peer is explained by its reason alone. Where there is nothing to wait for, `retry_after_ms` is missing.
 //!
 //! Where several policies must allow, each request says what they count by: `"peer"` is the address for policies that count addresses, and for the bound
 //! on ids per peer; `"ids"` has the ids of the others, by the names of the policies: `{"id": "7", "peer": "192.0.2.9", "ids": {"tenant": "acme"}}`.
@@ -20,7 +23,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use tollgate_limiter::{Decision, Nanos};
 
-use crate::http::response::reason;
+use crate::http::{ratelimit::QuotaName, response::reason};
 
 /// What is asked for.
 #[derive(Debug, Deserialize)]
@@ -145,20 +148,22 @@ enum Told {
     Deny {
         reason: &'static str,
         #[serde(skip_serializing_if = "Option::is_none")]
+        policy: Option<String>,
+        #[serde(skip_serializing_if = "Option::is_none")]
         retry_after_ms: Option<u64>,
     },
 }
 
 impl Decisions {
-    /// `decisions` as JSON.
-    pub fn json(decisions: impl IntoIterator<Item = Decision>) -> String {
-        let decisions = decisions.into_iter().map(Told::from).collect();
+    /// `decisions` as JSON, each with the quota that it was denied by, if it was one.
+    pub fn json<'a>(decisions: impl IntoIterator<Item = (Decision, Option<QuotaName<'a>>)>) -> String {
+        let decisions = decisions.into_iter().map(|(decision, by_quota)| Told::new(decision, by_quota)).collect();
         serde_json::to_string(&Decisions { decisions }).expect("strings and numbers")
     }
 }
 
-impl From<Decision> for Told {
-    fn from(decision: Decision) -> Told {
+impl Told {
+    fn new(decision: Decision, by_quota: Option<QuotaName<'_>>) -> Told {
         match decision {
             Decision::Allow { remaining, reset_after, delay, .. } => Told::Allow {
                 remaining: (remaining != u32::MAX).then_some(remaining),
@@ -167,6 +172,7 @@ impl From<Decision> for Told {
             },
             Decision::Deny { retry_after, .. } => Told::Deny {
                 reason: reason(decision),
+                policy: by_quota.map(|name| name.to_string()),
                 retry_after_ms: (retry_after != Nanos::MAX).then(|| millis(retry_after)),
             },
         }

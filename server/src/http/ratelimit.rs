@@ -10,6 +10,8 @@
 //! policies stand behind them under the name of their policy. The bound on ids per peer isn't one of requests: a
 //! denial by it tells the policies alone.
 
+use std::fmt;
+
 use tollgate_limiter::{DeniedBy, Nanos, Quota};
 
 use super::decimal;
@@ -34,6 +36,34 @@ pub struct Advertised {
     pub name: String,
     /// All of them.
     pub quotas: Vec<Quota>,
+}
+
+/// What a quota is called, wherever one is named: as its policy, and from the second quota on with a number behind it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct QuotaName<'a> {
+    /// The policy that it is one of.
+    pub policy: &'a str,
+    /// Which of its quotas it is, from 0.
+    pub index: u8,
+}
+
+impl QuotaName<'_> {
+    /// Appends it.
+    #[inline]
+    pub fn append(self, out: &mut Vec<u8>) {
+        out.extend_from_slice(self.policy.as_bytes());
+        if self.index > 0 {
+            out.push(b'-');
+            decimal::push(out, u64::from(self.index) + 1);
+        }
+    }
+}
+
+impl fmt::Display for QuotaName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.policy)?;
+        if self.index > 0 { write!(f, "-{}", self.index + 1) } else { Ok(()) }
+    }
 }
 
 impl RateLimitFields {
@@ -163,15 +193,11 @@ impl RateLimitFields {
     }
 }
 
-/// The name of the quota at `index` of a policy.
+/// The name of the quota at `index` of a policy, in quotes.
 #[inline]
 fn append_name(out: &mut Vec<u8>, policy: &str, index: u8) {
     out.push(b'"');
-    out.extend_from_slice(policy.as_bytes());
-    if index > 0 {
-        out.push(b'-');
-        decimal::push(out, u64::from(index) + 1);
-    }
+    QuotaName { policy, index }.append(out);
     out.push(b'"');
 }
 

@@ -36,7 +36,10 @@ impl Service {
             Some(policies) => self.decide_all_by_all(policies, &batch, now),
         });
         let (status, kind, body) = match decisions {
-            Ok(decisions) => ("200 OK", "application/json", Decisions::json(decisions)),
+            Ok(decisions) => {
+                let told = decisions.into_iter().map(|decision| (decision, self.denied_by(decision)));
+                ("200 OK", "application/json", Decisions::json(told))
+            }
             Err(error) => {
                 self.count(|tally| tally.rejected += 1);
                 ("400 Bad Request", "text/plain", format!("{error}\n"))

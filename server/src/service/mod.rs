@@ -322,7 +322,7 @@ impl Service {
             None => self.answers.decided(out, decision, quotas, persistence, head_only),
             Some(profile) => {
                 let status = profile.status(decision, self.limited_status);
-                self.answers.check(out, status, decision, quotas, persistence);
+                self.answers.check(out, status, decision, self.denied_by(decision), quotas, persistence);
             }
         }
     }

@@ -2,13 +2,16 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use tollgate_limiter::{Decision, Key, Nanos};
+use tollgate_limiter::{Decision, DeniedBy, Key, Nanos};
 
 use super::{Judged, NoId, Peer, Refusal, Service, Verdict, refusal::IdErrorTexts};
 use crate::{
-    http::{Request, ratelimit::Advertised},
+    http::{
+        Request,
+        ratelimit::{Advertised, FIRST, QuotaName},
+    },
     identity::{ClientIdSource, IdError, client_address, with_further_id, with_peer_id, with_request_id},
-    policy::{IdsPerPeer, Keys, Missing, Policies, Policy, ids_per_peer::PeerKeys},
+    policy::{IdsPerPeer, Keys, Missing, Policies, Policy, ids_per_peer::PeerKeys, place},
 };
 
 impl Service {
@@ -68,6 +71,22 @@ impl Service {
             None => self.limiter.peek(keys.first, cost, now),
             Some(policies) => policies.peek(&self.limiter, keys, cost, now),
         }
+    }
+
+    /// The quota that denied, if one did: not a ban, a list or the bound on ids, which have no name but their reason.
+    pub(super) fn denied_by(&self, decision: Decision) -> Option<QuotaName<'_>> {
+        let Decision::Deny { by, .. } = decision else { return None };
+        let (policy, index) = match by {
+            DeniedBy::Quota(at) | DeniedBy::Debt(at) | DeniedBy::Full(at) | DeniedBy::Cost(at) => {
+                place::taken_apart(at)
+            }
+            DeniedBy::Ban | DeniedBy::List => return None,
+        };
+        let policy = match policy.checked_sub(1) {
+            None => FIRST,
+            Some(further) => &self.policies.as_ref()?.further().get(further)?.name,
+        };
+        Some(QuotaName { policy, index: index as u8 })
     }
 
     /// Whether any policy counts by a parameter of the query.

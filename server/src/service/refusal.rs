@@ -102,8 +102,9 @@ const ROUTES: &str =
     "nothing is here: ask for /, /check, /check/nginx, /check/envoy, /check/forward, /check/haproxy or /v1/decide\n";
 
 /// As in an answer that says why a client is denied.
-const NO_CLIENT: &str = "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: client-id\r\n";
-const NO_REQUEST: &str = "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: request\r\n";
+const NO_CLIENT: &str = "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: client-id\r\nX-Tollgate-Policy: none\r\n";
+const NO_REQUEST: &str =
+    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: request\r\nX-Tollgate-Policy: none\r\n";
 
 fn uri_lost(field: &str) -> &'static str {
     match field {

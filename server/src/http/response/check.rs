@@ -3,16 +3,17 @@
 use tollgate_limiter::{Decision, DeniedBy, Quota};
 
 use super::{Answers, Persistence, RETRY_AFTER, append_delta, delta_seconds};
-use crate::policy::place;
+use crate::{http::ratelimit::QuotaName, policy::place};
 
 impl Answers {
-    /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`].
+    /// Appends a decision with the status that its reader understands. `quotas` as in [`Answers::decided`]; `by_quota` is the one that denied, if any did.
     #[inline(never)]
     pub fn check(
         &self,
         out: &mut Vec<u8>,
         status: &'static str,
         decision: Decision,
+        by_quota: Option<QuotaName<'_>>,
         quotas: &[Quota],
         persistence: Persistence,
     ) {
@@ -26,11 +27,16 @@ impl Answers {
             told,
             b"\r\nX-Tollgate-Reason: ",
             reason(decision).as_bytes(),
-            b"\r\n",
-            persistence.field(),
+            b"\r\nX-Tollgate-Policy: ",
         ] {
             out.extend_from_slice(part);
         }
+        match by_quota {
+            Some(name) => name.append(out),
+            None => out.extend_from_slice(b"none"),
+        }
+        out.extend_from_slice(b"\r\n");
+        out.extend_from_slice(persistence.field());
         match decision {
             Decision::Allow { remaining, reset_after, quota_index, .. } => {
                 if let Some(fields) = &self.ratelimit {

@@ -52,6 +52,18 @@ fn each_request_may_have_a_cost_and_all_may_just_be_looked_at() {
 }
 
 #[test]
+fn a_denial_names_the_quota_that_it_is_by_also_where_no_field_does() {
+    let settings = ServiceSettings { decide: true, ratelimit_headers: false, ..ServiceSettings::default() };
+    let service = service_with(&[fixed("5/5s"), fixed("2/1h")], settings);
+    let got = ask(&service, post(r#"{"requests": [{"id": "a", "cost": 2}, {"id": "a"}, {"id": "b", "cost": 9}]}"#));
+    let denied = [
+        r#"{"decision":"deny","reason":"quota","policy":"default-2","retry_after_ms":3600000}"#,
+        r#"{"decision":"deny","reason":"cost","policy":"default"}"#,
+    ];
+    assert!(denied.iter().all(|told| got.only().body.contains(told)), "{}", got.only().body);
+}
+
+#[test]
 fn an_id_is_the_text_that_json_makes_of_it() {
     let service = deciding("1/5s");
     let content = r#"{"requests": [{"id": "\u0061"}, {"id": "a"}, {"id": "é"}, {"id": "\u00e9"}]}"#;

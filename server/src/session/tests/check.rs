@@ -36,6 +36,7 @@ fn every_caller_is_told_in_the_statuses_that_it_understands() {
         assert_eq!((no.status, no.field("X-Tollgate-Decision")), (denied, Some("deny")), "{path}");
         assert_eq!((yes.field("Retry-After"), no.field("Retry-After")), (None, Some("5")), "{path}");
         assert_eq!((yes.field("X-Tollgate-Reason"), no.field("X-Tollgate-Reason")), (Some("none"), Some("quota")));
+        assert_eq!((yes.field("X-Tollgate-Policy"), no.field("X-Tollgate-Policy")), (Some("none"), Some("default")));
         for answer in [yes, no] {
             assert_eq!(answer.field("Cache-Control"), Some("no-store"), "{path}");
             assert_eq!(answer.field("RateLimit"), Some("\"default\";r=0;t=5"), "{path}");
@@ -197,6 +198,8 @@ fn bans_and_lists_give_their_reason() {
         let reason = answer.field("X-Tollgate-Reason").map(str::to_owned);
         let may_come_back = !matches!(reason.as_deref(), Some("none" | "list"));
         assert_eq!(answer.field("Retry-After").is_some(), may_come_back, "{id}: {reason:?}");
+        let by_quota = if reason.as_deref() == Some("quota") { "default" } else { "none" };
+        assert_eq!(answer.field("X-Tollgate-Policy"), Some(by_quota), "{id}: {reason:?}");
         reason
     };
     let reasons = ["free", "free", "out", "big", "a", "a", "a", "a"].map(|id| reason(id).expect("always there"));

@@ -113,17 +113,19 @@ fn proxies_and_programs_are_told_what_all_policies_say() {
             answer.status,
             answer.field("X-Tollgate-Reason").map(str::to_owned),
             answer.field("Retry-After").map(str::to_owned),
+            answer.field("X-Tollgate-Policy").expect("always there").to_owned(),
         )
     };
     let (pass, deny) = (Some("none".to_owned()), Some("quota".to_owned()));
-    assert_eq!(check("/check/nginx", "192.0.2.1", "/a?clientId=a&item=1"), (200, pass.clone(), None));
-    assert_eq!(check("/check/envoy/a?clientId=b", "192.0.2.1", ""), (200, pass.clone(), None));
+    let (none, per_address) = (|| "none".to_owned(), || "per-address".to_owned());
+    assert_eq!(check("/check/nginx", "192.0.2.1", "/a?clientId=a&item=1"), (200, pass.clone(), None, none()));
+    assert_eq!(check("/check/envoy/a?clientId=b", "192.0.2.1", ""), (200, pass.clone(), None, none()));
     let told = Some("10".to_owned());
-    assert_eq!(check("/check/nginx", "192.0.2.1", "/a?clientId=c"), (403, deny.clone(), told.clone()));
-    assert_eq!(check("/check/forward", "192.0.2.1", "/a?clientId=c"), (503, deny.clone(), told.clone()));
-    assert_eq!(check("/check?clientId=c&peek=1", "192.0.2.1", ""), (429, deny.clone(), told));
-    assert_eq!(check("/check?clientId=c&cost=2&peek=1", "192.0.2.2", ""), (200, pass, None));
-    assert_eq!(check("/check?clientId=c&cost=3", "192.0.2.2", "").1, Some("cost".to_owned()));
+    assert_eq!(check("/check/nginx", "192.0.2.1", "/a?clientId=c"), (403, deny.clone(), told.clone(), per_address()));
+    assert_eq!(check("/check/forward", "192.0.2.1", "/a?clientId=c"), (503, deny.clone(), told.clone(), per_address()));
+    assert_eq!(check("/check?clientId=c&peek=1", "192.0.2.1", ""), (429, deny.clone(), told, per_address()));
+    assert_eq!(check("/check?clientId=c&cost=2&peek=1", "192.0.2.2", ""), (200, pass, None, none()));
+    assert_eq!(check("/check?clientId=c&cost=3", "192.0.2.2", ""), (429, Some("cost".to_owned()), None, per_address()));
     let refused = ask_from(&service, "127.0.0.1", "/check/nginx", "X-Original-URI: /?clientId=a&item=\r\n");
     assert_eq!((refused.status, &*refused.body), (403, "the query parameter item is empty: send /?item=ID\n"));
 }
@@ -154,7 +156,7 @@ fn in_a_batch_each_request_says_what_the_policies_count_by() {
     assert_eq!(status, 200);
     let kinds: Vec<bool> = told.iter().map(|one| one.starts_with("\"allow\"")).collect();
     assert_eq!(kinds, [true, true, false, true], "{body}");
-    assert!(body.contains(r#""reason":"quota","retry_after_ms":10000"#), "{body}");
+    assert!(body.contains(r#""reason":"quota","policy":"per-address","retry_after_ms":10000"#), "{body}");
     let rotated = [one("b", "192.0.2.3"), one("c", "192.0.2.3"), one("d", "192.0.2.3")].join(",");
     let (_, body) = post(&service, &rotated);
     assert!(body.ends_with(r#"{"decision":"deny","reason":"ids","retry_after_ms":3600000}]}"#), "{body}");
