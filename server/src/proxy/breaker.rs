@@ -225,3 +225,6 @@ fn part(most: usize, share: f64) -> usize {
 
 /// An answer that has gone on for so long after its head is a good one. Most are whole by then.
 const SETTLED: Nanos = Nanos::from_secs(1);
+
+#[cfg(test)]
+mod tests;

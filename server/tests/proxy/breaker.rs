@@ -237,8 +237,9 @@ fn nobody_waits_in_line_for_a_server_that_was_given_up() {
     });
 }
 
+/// A core that hears no bell looks by itself, sooner or later: this shows what comes of it, and `proxy::breaker::tests` that the bell rings.
 #[test]
-fn nobody_waits_in_line_on_another_core_either() {
+fn nobody_waits_out_his_time_on_another_core_either() {
     if cpus().len() > 1 {
         on_both_engines(|engine| flushes(engine, "2", 2, 32));
     }

@@ -32,7 +32,7 @@
 //! | the client is banned | `forwarding::who_is_banned_is_kept_from_the_upstream_and_others_are_not` |
 //! | all slots are in use, and the queue is full | `pressure::beyond_the_cap_requests_wait_their_turn_and_beyond_the_queue_they_are_shed` |
 //! | more comes than can be served | `overload::the_important_are_served_first_and_take_the_places_of_others_in_a_full_queue`, `overload::under_a_load_that_is_too_high_the_important_are_served_more_often_than_not`, `overload::a_client_over_its_quota_is_denied_and_not_shed_however_full_it_is` |
-//! | no breaker permits a call | `breaker::a_server_that_fails_is_called_no_more_and_who_asks_hears_when_to_come_back`, `breaker::nobody_waits_in_line_for_a_server_that_was_given_up`, `breaker::nobody_waits_in_line_on_another_core_either` |
+//! | no breaker permits a call | `breaker::a_server_that_fails_is_called_no_more_and_who_asks_hears_when_to_come_back`, `breaker::nobody_waits_in_line_for_a_server_that_was_given_up`, `breaker::nobody_waits_out_his_time_on_another_core_either` |
 //! | half-open, and its permits are used up, or never come back | `recovery::half_open_lets_as_many_through_as_it_may_and_closes_when_they_did_well`, `recovery::half_open_ends_also_when_nobody_answers_the_door`, `recovery::clients_that_leave_do_not_keep_a_breaker_half_open` |
 //! | too long in the queue | `pressure::who_waits_too_long_is_shed_and_the_place_is_free_again` |
 //! | the upstream refuses | `failures::an_upstream_that_refuses_is_502_and_the_client_may_go_on`, `servers::servers_take_turns_and_one_that_refuses_is_passed_over` |
