@@ -12,7 +12,7 @@ use crate::support::peer::{Ending, Peer};
 use crate::support::process::open_files;
 use crate::support::server::{Server, on_both_engines};
 use crate::upstream::{Upstream, Visit};
-use crate::{gate_with, ok, request};
+use crate::{gate_with, ok, request, waiting};
 
 /// Settings with which nothing ends for taking too long: if it ends, it was ended.
 fn unhurried(slots: usize) -> String {
@@ -49,11 +49,9 @@ fn a_client_that_leaves_takes_its_requests_along() {
         let mut first = server.connect();
         first.send(request("/first"));
         upstream.seen();
-        let mut waiting = server.connect();
-        waiting.send(request("/waiting"));
-        waiting.sees_nothing_for(Duration::from_millis(50));
+        let in_line = waiting(&server, &request("/waiting"));
         let before = open_files(server.pid());
-        drop(waiting);
+        drop(in_line);
         wait_until("the gate knows that it has left", || open_files(server.pid()) < before);
         let mut last = server.connect();
         last.send(request("/last"));

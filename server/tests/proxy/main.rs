@@ -89,6 +89,8 @@ mod upstream;
 
 use std::net::SocketAddr;
 
+use got::get;
+use support::peer::Peer;
 use support::server::{Engine, Launch, Server};
 
 /// A gate in front of the upstream at `address`.
@@ -105,6 +107,15 @@ fn gate_with(engine: Engine, address: SocketAddr, settings: &str) -> Server {
 /// A request for client 7.
 fn request(path: &str) -> String {
     format!("GET {path}?clientId=7 HTTP/1.1\r\nHost: shop.example\r\n\r\n")
+}
+
+/// A client whose request waits for a slot of a gate with one core, or has been turned away already. What comes before it in the same segment is
+/// answered by the gate itself, since it names no client; and in the turn in which a core answers that it takes in what came with it.
+fn waiting(server: &Server, sent: &str) -> Peer {
+    let mut peer = server.connect();
+    peer.send(format!("GET /nobody HTTP/1.1\r\nHost: h\r\n\r\n{sent}"));
+    assert_eq!(get(&mut peer).status, 400);
+    peer
 }
 
 /// An answer with this body.

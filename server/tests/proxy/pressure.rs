@@ -11,7 +11,7 @@ use rustix::process::Signal;
 
 use crate::support::server::{Server, on_both_engines};
 use crate::upstream::Upstream;
-use crate::{gate_with, ok, request};
+use crate::{gate_with, ok, request, waiting};
 
 #[test]
 fn beyond_the_cap_requests_wait_their_turn_and_beyond_the_queue_they_are_shed() {
@@ -32,25 +32,21 @@ fn beyond_the_cap_requests_wait_their_turn_and_beyond_the_queue_they_are_shed() 
             holder.send(request("/hold"));
             upstream.seen();
         }
-        let mut waiting = server.connect_many(2);
-        for peer in &mut waiting {
-            peer.send(request("/wait"));
-            peer.sees_nothing_for(Duration::from_millis(50));
-        }
+        let mut in_line = [0; 2].map(|_| waiting(&server, &request("/wait")));
         let mut late = server.connect();
         let shed = ask(&mut late, &request("/late"));
         assert_eq!((shed.status, shed.retries_soon()), (503, true));
         assert_eq!(shed.field("Proxy-Status"), Some("tollgate; error=connection_limit_reached"));
         assert_eq!(upstream.unseen(), [], "nobody but the holders got through");
         drop(holders);
-        for peer in &mut waiting {
+        for peer in &mut in_line {
             assert_eq!(get(peer).text(), "served");
         }
         assert_eq!(ask(&mut late, &request("/late")).text(), "served");
-        drop((waiting, late));
+        drop((in_line, late));
         server.signal(Signal::TERM);
         let (_, logged) = server.wait();
-        let counted = "6 requests: 5 allowed, 0 denied, 0 rejected, 1 shed";
+        let counted = "8 requests: 5 allowed, 0 denied, 2 rejected, 1 shed";
         assert!(logged.iter().any(|line| line.contains(counted)), "{logged:#?}");
     });
 }
