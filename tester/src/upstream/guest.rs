@@ -45,9 +45,9 @@ impl Guest {
         Self { stream, unread: Vec::new(), content: 0, waits: None, since: now }
     }
 
-    /// Whether it waits for an answer.
-    pub fn is_waiting(&self) -> bool {
-        self.waits.is_some()
+    /// When the answer that it waits for is due, if it waits for one.
+    pub fn owed(&self) -> Option<Nanos> {
+        self.waits.map(|waits| waits.due)
     }
 
     /// Takes what has come, and answers what is due.

@@ -172,10 +172,11 @@ impl Service {
     fn serve(&mut self, number: usize, now: Nanos) {
         let Some(place) = self.guests.get_mut(number) else { return };
         let Some(guest) = place else { return };
-        let was_waiting = guest.is_waiting();
+        let owed = guest.owed();
         match guest.turn(&mut self.kitchen, self.mood, now) {
             Goes::On => {}
-            Goes::Until(due) if !was_waiting => self.owed.push(Reverse((due, number))),
+            // Another answer than before: the one it waited for is out, and the next request was there already.
+            Goes::Until(due) if owed != Some(due) => self.owed.push(Reverse((due, number))),
             Goes::Until(_) => {}
             Goes::Away => {
                 *place = None;
@@ -196,7 +197,7 @@ impl Service {
     /// Closes connections that nobody uses.
     fn sweep(&mut self, now: Nanos) {
         for number in 0..self.guests.len() {
-            let is_idle = |guest: &Guest| !guest.is_waiting() && now - guest.since >= IDLE;
+            let is_idle = |guest: &Guest| guest.owed().is_none() && now - guest.since >= IDLE;
             if self.guests[number].as_ref().is_some_and(is_idle) {
                 self.guests[number] = None;
                 self.free.push(number);

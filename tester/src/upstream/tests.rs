@@ -89,14 +89,31 @@ fn it_goes_through_its_moods_on_one_port_and_is_well_in_the_end() {
 }
 
 #[test]
+fn all_that_came_at_once_to_one_that_is_busy_is_answered() {
+    let upstream = Upstream::start(Clock::start()).expect("a service");
+    // Its answers show when a mood has come.
+    upstream.turn(Mood::Failing);
+    until(&upstream, Some("HTTP/1.1 500 "));
+    upstream.turn(Mood::Busy { per_second: 100 });
+    until(&upstream, Some("HTTP/1.1 200 "));
+    assert_eq!(answers(&upstream, &"GET / HTTP/1.1\r\nHost: h\r\n\r\n".repeat(3)), OK.repeat(3));
+}
+
+#[test]
 fn content_is_passed_over_and_the_next_request_is_answered() {
     let upstream = Upstream::start(Clock::start()).expect("a service");
     let posts = "POST / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc".repeat(3);
+    assert_eq!(answers(&upstream, &posts), OK.repeat(3));
+}
+
+/// What it answers to three requests on one connection.
+fn answers(upstream: &Upstream, requests: &str) -> String {
     let mut stream = TcpStream::connect(upstream.address()).expect("it listens");
     stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a time");
-    stream.write_all(posts.as_bytes()).expect("sent");
-    let answer = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK";
-    let mut all = vec![0; 3 * answer.len()];
+    stream.write_all(requests.as_bytes()).expect("sent");
+    let mut all = vec![0; 3 * OK.len()];
     stream.read_exact(&mut all).expect("three answers");
-    assert_eq!(String::from_utf8_lossy(&all), answer.repeat(3));
+    String::from_utf8_lossy(&all).into_owned()
 }
+
+const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 2\r\n\r\nOK";
