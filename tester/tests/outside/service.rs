@@ -51,6 +51,11 @@ fn our_gate_lets_nobody_wait_for_the_slow_answers_of_others() {
 fn a_gate_that_lets_some_wait_for_the_slow_answers_of_others_is_found_out() {
     let (code, told, _) = with_faulty_gate(Fault::FewLanes, "slow-among-fast");
     assert_eq!(code, 3, "{told}");
+    // Whom it held up, and by what, in one line; how long they took depends on the machine.
+    let broken = told.lines().find_map(|line| line.split_once("the allowed took "));
+    let told_by = broken
+        .is_some_and(|(_, rest)| rest.ends_with(" ms (p90) since they were sent, while another path took 3000 ms"));
+    assert!(told_by, "{told}");
 }
 
 #[test]
