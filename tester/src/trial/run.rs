@@ -109,7 +109,9 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
     let settings = settings(&work, bench);
     let watch = promise_of(trial, bench).map(|promise| Watch::start(promise, History::Unused)).transpose();
     let watch = watch.map_err(TrialError::Engine)?;
-    let slow = bench.target.below(SLOW).plan(trial, &slow_work(&work), &prefix).map_err(TrialError::Plan)?;
+    // Clients of their own: what a limiter knows of them is nothing to the load.
+    let slow_prefix = format!("{prefix}slow.");
+    let slow = bench.target.below(SLOW).plan(trial, &slow_work(&work), &slow_prefix).map_err(TrialError::Plan)?;
     let log = log(&work, bench)?;
     let before = bench.server.vitals();
     let started = bench.clock.now();

@@ -1,5 +1,6 @@
 //! A gate in front of a service of the tester's own: ours stands by it, and such as don't are found out.
 
+use std::collections::HashSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
@@ -49,13 +50,16 @@ fn our_gate_lets_nobody_wait_for_the_slow_answers_of_others() {
 
 #[test]
 fn a_gate_that_lets_some_wait_for_the_slow_answers_of_others_is_found_out() {
-    let (code, told, _) = with_faulty_gate(Fault::FewLanes, "slow-among-fast");
+    let (code, told, gate) = with_faulty_gate(Fault::FewLanes, "slow-among-fast");
     assert_eq!(code, 3, "{told}");
     // Whom it held up, and by what, in one line; how long they took depends on the machine.
     let broken = told.lines().find_map(|line| line.split_once("the allowed took "));
     let told_by = broken
         .is_some_and(|(_, rest)| rest.ends_with(" ms (p90) since they were sent, while another path took 3000 ms"));
     assert!(told_by, "{told}");
+    // Or a gate's limit for the ones would hold for the others.
+    let [slow, others] = &*gate.asked.lock().expect("nobody panics with it");
+    assert!(slow.len() == 1 && !others.is_empty() && slow.is_disjoint(others), "{slow:?} and {others:?}");
 }
 
 #[test]
@@ -80,29 +84,31 @@ struct Gate {
     service: PathBuf,
     lanes: [Mutex<()>; 32],
     has_failed: AtomicBool,
+    /// What stands before the numbers of those who asked for what is slow, and of those who asked for anything else.
+    asked: Mutex<[HashSet<String>; 2]>,
 }
 
-fn with_faulty_gate(fault: Fault, scenario: &str) -> (i32, String, u64) {
+fn with_faulty_gate(fault: Fault, scenario: &str) -> (i32, String, Arc<Gate>) {
     let desk = Desk::new();
     let service = PathBuf::from(desk.write("service", ""));
-    let gate = Gate { fault, service, lanes: Default::default(), has_failed: AtomicBool::new(false) };
-    let address = gate.open();
+    let (lanes, has_failed, asked) = (Default::default(), AtomicBool::new(false), Mutex::default());
+    let gate = Arc::new(Gate { fault, service, lanes, has_failed, asked });
+    let address = Arc::clone(&gate).open();
     let server = format!("sh -c 'echo {{upstream}} > service; echo listening on {address}; exec sleep 1000'");
     let words = ["--lag", "never", "--limit", "1k/1ms"];
     let (server, load) = (["--server", &server], ["--scenarios", scenario, "--retries", "0", "--seed", "1"]);
     let (code, told) = said(&desk.run(&[&server[..], &words, &load, &LOAD].concat()));
-    (code, told, desk.total("failed"))
+    (code, told, gate)
 }
 
 impl Gate {
     /// Serves whoever comes, until the tests are over.
-    fn open(self) -> SocketAddr {
+    fn open(self: Arc<Self>) -> SocketAddr {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let address = listener.local_addr().expect("bound");
-        let gate = Arc::new(self);
         thread::spawn(move || {
             for (number, stream) in listener.incoming().map_while(Result::ok).enumerate() {
-                let gate = Arc::clone(&gate);
+                let gate = Arc::clone(&self);
                 thread::spawn(move || gate.serve(stream, number));
             }
         });
@@ -131,6 +137,10 @@ impl Gate {
             // The question whether it is there.
             return b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec();
         }
+        let id = head.split_once("clientId=").and_then(|(_, rest)| rest.split([' ', '&']).next());
+        let is_slow = head.starts_with("GET /slow");
+        let family = id.map(|id| id.trim_end_matches(|c: char| c.is_ascii_digit()).to_owned());
+        self.asked.lock().expect("nobody panics with it")[usize::from(!is_slow)].extend(family);
         let lane = &self.lanes[number % self.lanes.len()];
         let _turn = (self.fault == Fault::FewLanes).then(|| lane.lock().expect("nobody panics with it"));
         let gives_up = || self.fault == Fault::GivesUp && self.has_failed.load(Ordering::Relaxed);
