@@ -2,38 +2,23 @@
 //!
 //! The impostor is this test binary, started again to run one test that otherwise does nothing: a real process that listens, on any machine.
 
+mod binary;
+
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::net::TcpListener;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use std::sync::OnceLock;
 use std::{env, mem};
 
 use tollgate_client::{Clock, Nanos};
 
 use super::{Launch, Question, Server};
+use binary::binary;
 
 /// A Tollgate with these arguments on a free port.
 pub(crate) fn tollgate(args: &str) -> Server {
     let line = format!("{} --listen 127.0.0.1:0 --max-clients 10k {args}", binary().display());
     let launch = Launch::parse(&line).expect("a command line");
     Server::start(&launch, &Question::default(), Clock::start()).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Where Tollgate's binary is; built first, into the folder that this test was built into.
-fn binary() -> PathBuf {
-    static BINARY: OnceLock<PathBuf> = OnceLock::new();
-    let build = || {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo.args(["build", "--package", "tollgate", "--bin", "tollgate", "--message-format=json"]);
-        let cargo = cargo.current_dir(env!("CARGO_MANIFEST_DIR")).stderr(Stdio::null()).output().expect("cargo");
-        let said = String::from_utf8_lossy(&cargo.stdout);
-        let messages = said.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
-        let built = messages.filter_map(|message| message["executable"].as_str().map(PathBuf::from)).next_back();
-        built.unwrap_or_else(|| panic!("cargo built no tollgate: {said}"))
-    };
-    BINARY.get_or_init(build).clone()
 }
 
 /// The command line of an impostor that does this, listening on `address`.
