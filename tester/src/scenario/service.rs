@@ -61,8 +61,10 @@ pub(super) fn allowed_from(seen: &Seen, from: Nanos) -> Result<(), Broken> {
 const SICK_FROM: Nanos = Nanos::from_secs(1);
 /// Shorter than a circuit breaker stays open at first, so that it finds the service well when it looks.
 const WELL_FROM: Nanos = Nanos::from_secs(3);
-/// A breaker that opened last of all has closed again: five seconds, a fifth more by chance, and some to spare.
-pub(super) const BACK_FROM: Nanos = Nanos::from_secs(11);
+/// For so long at most a circuit breaker may stay open before it asks: five seconds, and a fifth more by chance. As the README says.
+const BREAKER_WAITS: Nanos = Nanos::from_secs(6);
+/// A breaker that opened last of all has closed again, with some time to spare.
+pub(super) const BACK_FROM: Nanos = WELL_FROM.saturating_add(BREAKER_WAITS).saturating_add(Nanos::from_secs(2));
 /// And for so long it is looked at.
 pub(super) const END: Nanos = Nanos::from_secs(15);
 /// What is tried is what a gate does, not how fast it or the service is.
