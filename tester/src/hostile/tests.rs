@@ -10,7 +10,7 @@ use socket2::SockRef;
 use super::script::{Script, Step};
 use super::seen::Due;
 use super::*;
-use crate::process::Fate;
+use crate::process::Condition;
 use crate::process::testing::{tollgate, wait_until};
 
 const SECOND: Nanos = Nanos::from_secs(1);
@@ -36,7 +36,7 @@ fn tollgate_gives_every_peer_its_due_and_lives() {
             });
         }
     });
-    assert_eq!(server.fate(), Fate::Alive);
+    assert_eq!(server.condition(), Condition::Alive);
     wait_until("it has let go of its peers", || {
         server.vitals().is_some_and(|now| now.files <= before.files.map(|files| files + 5))
     });

@@ -15,7 +15,7 @@ use tollgate_client::{Clock, Nanos};
 
 use super::guard::Guard;
 use super::log::Log;
-use super::{Fate, StartError};
+use super::{Condition, StartError};
 
 /// Dropped, it is gone.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ pub(super) struct Child {
     pidfd: OwnedFd,
     log: Log,
     /// How it ended, once it is collected.
-    end: Option<Fate>,
+    end: Option<Condition>,
 }
 
 impl Child {
@@ -51,12 +51,12 @@ impl Child {
         &self.log
     }
 
-    pub(super) fn fate(&self) -> Fate {
+    pub(super) fn condition(&self) -> Condition {
         let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
         self.end.unwrap_or_else(|| match waitid(WaitId::PidFd(self.pidfd.as_fd()), options) {
-            Ok(Some(status)) => Fate::from_status(&status),
-            Ok(None) => Fate::Alive,
-            Err(_) => Fate::Gone,
+            Ok(Some(status)) => Condition::from_status(&status),
+            Ok(None) => Condition::Alive,
+            Err(_) => Condition::Gone,
         })
     }
 
@@ -72,7 +72,7 @@ impl Child {
     }
 
     /// Asks it to end, waits until all of it has, at most until `deadline`, and kills what is left.
-    pub(super) fn end(&mut self, clock: Clock, deadline: Nanos) -> Fate {
+    pub(super) fn end(&mut self, clock: Clock, deadline: Nanos) -> Condition {
         if self.end.is_none() {
             self.group.signal(Signal::TERM);
             // A process that was stopped takes no other signal.
@@ -85,13 +85,13 @@ impl Child {
     }
 
     /// Ends all of it at once.
-    pub(super) fn kill(&mut self, clock: Clock) -> Fate {
+    pub(super) fn kill(&mut self, clock: Clock) -> Condition {
         if let Some(end) = self.end {
             return end;
         }
         self.group.signal(Signal::KILL);
         wait_for_end(&self.pidfd, clock, Nanos::MAX);
-        let end = self.fate();
+        let end = self.condition();
         self.guard = None;
         self.group.collect();
         // What it said last is still in the pipe; who left the group may hold it open.

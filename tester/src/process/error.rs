@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use tollgate_client::Nanos;
 
-use super::Fate;
+use super::Condition;
 
 /// Why there is no server to test, and what to change.
 #[derive(Debug)]
@@ -30,7 +30,7 @@ pub enum StartError {
     /// It ended before anybody could connect to it.
     Ended {
         /// How.
-        fate: Fate,
+        condition: Condition,
         /// The last lines of its output.
         last_lines: Vec<String>,
     },
@@ -82,8 +82,8 @@ impl fmt::Display for StartError {
                 "something listens on {address} already: stop it, or let the server take a free port (--listen 127.0.0.1:0), \
                  or leave --server out to test what runs there"
             ),
-            Self::Ended { fate, last_lines } => {
-                write!(f, "the server {fate} before it listened; its last lines:{}", Lines(last_lines))
+            Self::Ended { condition, last_lines } => {
+                write!(f, "the server {condition} before it listened; its last lines:{}", Lines(last_lines))
             }
             Self::Unannounced { within, last_lines } => write!(
                 f,

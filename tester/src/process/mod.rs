@@ -7,7 +7,7 @@
 //!            Feeler:   does it still answer?                        ◄───────────┘
 //! ```
 //!
-//! [`Server::fate`] asks the kernel, and the feeler: ended how, hung since when, or alive. Nothing here restarts a server by itself: a
+//! [`Server::condition`] asks the kernel, and the feeler: ended how, hung since when, or alive. Nothing here restarts a server by itself: a
 //! crash is a result, and what comes next is for whoever runs the trial to decide.
 //!
 //! Rejected: to watch by polling `/proc/PID`. A number is given out again, an exit code is nowhere to be read afterwards, and a server
@@ -15,8 +15,8 @@
 
 mod announcement;
 mod child;
+mod condition;
 mod error;
-mod fate;
 mod growth;
 mod guard;
 mod launch;
@@ -38,8 +38,8 @@ use tollgate_client::{Clock, Nanos};
 
 use announcement::reachable;
 use child::Child;
+pub use condition::Condition;
 pub use error::StartError;
-pub use fate::Fate;
 pub use growth::{Allowance, Growth};
 pub use launch::Launch;
 use pulse::Feeler;
@@ -123,19 +123,19 @@ impl Server {
     }
 
     /// What has become of it.
-    pub fn fate(&self) -> Fate {
-        let fate = match &self.process {
-            Process::Ours(_, child) => child.fate(),
-            Process::Theirs(stranger) => stranger.fate(self.clock),
-            Process::Unknown => Fate::Alive,
+    pub fn condition(&self) -> Condition {
+        let condition = match &self.process {
+            Process::Ours(_, child) => child.condition(),
+            Process::Theirs(stranger) => stranger.condition(self.clock),
+            Process::Unknown => Condition::Alive,
         };
         let hung = self.watch.feeler.as_ref().and_then(|feeler| feeler.hung(self.clock.now()));
-        hung.filter(|_| !fate.is_over()).map_or(fate, Fate::Hung)
+        hung.filter(|_| !condition.is_over()).map_or(condition, Condition::Hung)
     }
 
     /// What it takes of the machine now; `None` if it has ended or its process isn't known.
     pub fn vitals(&self) -> Option<Vitals> {
-        let pid = self.process.pid().filter(|_| !self.fate().is_over())?;
+        let pid = self.process.pid().filter(|_| !self.condition().is_over())?;
         Vitals::read(pid, self.clock.now())
     }
 
@@ -174,23 +174,23 @@ impl Server {
     }
 
     /// Asks it to end, and kills it if it doesn't within the time of its [`Launch`]. How it ended; a server that isn't ours goes on.
-    pub fn stop(&mut self) -> Fate {
+    pub fn stop(&mut self) -> Condition {
         self.watch.feeler = None;
         match &mut self.process {
             Process::Ours(launch, child) => {
                 let deadline = self.clock.now() + launch.stop_within;
                 child.end(self.clock, deadline)
             }
-            Process::Theirs(_) | Process::Unknown => self.fate(),
+            Process::Theirs(_) | Process::Unknown => self.condition(),
         }
     }
 
     /// Kills it, as the kernel does when memory runs out. A server that isn't ours goes on.
-    pub fn kill(&mut self) -> Fate {
+    pub fn kill(&mut self) -> Condition {
         self.watch.feeler = None;
         match &mut self.process {
             Process::Ours(_, child) => child.kill(self.clock),
-            Process::Theirs(_) | Process::Unknown => self.fate(),
+            Process::Theirs(_) | Process::Unknown => self.condition(),
         }
     }
 

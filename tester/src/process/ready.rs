@@ -9,7 +9,7 @@ use std::thread;
 use tollgate_client::{Clock, Nanos};
 
 use super::child::Child;
-use super::{Fate, Launch, StartError};
+use super::{Condition, Launch, StartError};
 
 /// Whether anybody takes connections there.
 pub(super) fn has_listener(address: SocketAddr) -> bool {
@@ -23,9 +23,9 @@ pub(super) fn ready(child: &Child, launch: &Launch, clock: Clock) -> Result<Sock
     let address = launch.address.or_else(announced).ok_or_else(|| no_address(child, launch.ready_within, clock))?;
     loop {
         let connected = connect(address);
-        let fate = child.fate();
+        let condition = child.condition();
         match connected {
-            _ if fate.is_over() => return Err(ended(child, fate, clock)),
+            _ if condition.is_over() => return Err(ended(child, condition, clock)),
             Ok(_) => return Ok(address),
             Err(source) if clock.now() >= deadline => {
                 let last_lines = child.log().last_lines();
@@ -41,15 +41,15 @@ pub(super) fn ready(child: &Child, launch: &Launch, clock: Clock) -> Result<Sock
 fn no_address(child: &Child, within: Nanos, clock: Clock) -> StartError {
     // The files of a process are closed a moment before it has ended.
     if child.wait_for_end(clock, clock.now() + LOOK) {
-        return ended(child, child.fate(), clock);
+        return ended(child, child.condition(), clock);
     }
     StartError::Unannounced { within, last_lines: child.log().last_lines() }
 }
 
-fn ended(child: &Child, fate: Fate, clock: Clock) -> StartError {
+fn ended(child: &Child, condition: Condition, clock: Clock) -> StartError {
     // The last thing it said is why.
     child.log().wait_for_end(clock, clock.now() + LOOK);
-    StartError::Ended { fate, last_lines: child.log().last_lines() }
+    StartError::Ended { condition, last_lines: child.log().last_lines() }
 }
 
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {

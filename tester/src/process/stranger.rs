@@ -6,7 +6,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tollgate_client::{Clock, Nanos};
 
 use super::child::wait_for_end;
-use super::{Fate, StartError};
+use super::{Condition, StartError};
 
 /// Its process, held by a descriptor: when it ends, another one that gets its number isn't mistaken for it.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ impl Stranger {
         Ok(Self { pid: id, pidfd })
     }
 
-    pub(super) fn fate(&self, clock: Clock) -> Fate {
-        if wait_for_end(&self.pidfd, clock, Nanos::ZERO) { Fate::Gone } else { Fate::Alive }
+    pub(super) fn condition(&self, clock: Clock) -> Condition {
+        if wait_for_end(&self.pidfd, clock, Nanos::ZERO) { Condition::Gone } else { Condition::Alive }
     }
 }

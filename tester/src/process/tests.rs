@@ -54,9 +54,9 @@ fn tollgate_is_ready_answers_is_watched_and_drains_when_it_is_told_to() {
     let vitals = server.vitals().expect("it runs");
     assert!(vitals.rss > 1 << 20 && vitals.files.is_some_and(|files| files > 5) && vitals.threads >= 1, "{vitals:?}");
     wait_until("it was asked and looked at twice", || server.pulse().answered >= 2 && server.history().len() >= 2);
-    assert_eq!((server.fate(), server.stop()), (Fate::Alive, Fate::Exited(0)));
+    assert_eq!((server.condition(), server.stop()), (Condition::Alive, Condition::Exited(0)));
     assert!(server.last_lines().last().is_some_and(|line| line.contains("drained")), "{:#?}", server.last_lines());
-    assert_eq!((server.stop(), server.vitals()), (Fate::Exited(0), None), "it has ended");
+    assert_eq!((server.stop(), server.vitals()), (Condition::Exited(0), None), "it has ended");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_server_that_ignores_sigterm_is_killed_when_its_time_is_up() {
     let (mut server, _listener) = shell(r#"trap "" TERM; echo trapped; while :; do sleep 1; done"#);
     wait_until("it ignores SIGTERM", || server.last_lines().len() == 2);
     let clock = Clock::start();
-    assert!(matches!(server.stop(), Fate::Killed { signal: 9, .. }));
+    assert!(matches!(server.stop(), Condition::Killed { signal: 9, .. }));
     assert!(clock.now() >= STOP_WITHIN, "it had its time");
 }
 
@@ -119,27 +119,27 @@ fn the_server_of_a_shell_has_its_time_too_when_the_shell_is_gone_already() {
     let drains = r#"trap "sleep 0.2; echo drained; exit" TERM; echo ready; while :; do sleep 0.01; done"#;
     let (mut server, _listener) = shell(&format!("({drains}) & wait"));
     wait_until("it is ready", || server.last_lines().len() == 2);
-    assert!(matches!(server.stop(), Fate::Killed { signal: 15, .. }), "the shell");
+    assert!(matches!(server.stop(), Condition::Killed { signal: 15, .. }), "the shell");
     assert_eq!(server.last_lines().last().map(String::as_str), Some("drained"));
 }
 
 #[test]
 fn a_crash_is_told_from_an_exit_and_leaves_the_last_words() {
     for (script, expected) in [
-        ("echo out of luck; kill -SEGV $$", Fate::Killed { signal: 11, core: false }),
-        ("echo out of luck; kill -ABRT $$", Fate::Killed { signal: 6, core: false }),
-        ("echo out of luck; exit 101", Fate::Exited(101)),
+        ("echo out of luck; kill -SEGV $$", Condition::Killed { signal: 11, core: false }),
+        ("echo out of luck; kill -ABRT $$", Condition::Killed { signal: 6, core: false }),
+        ("echo out of luck; exit 101", Condition::Exited(101)),
     ] {
         // It ends when it is told to: not before it was ready.
         let (server, _listener) =
             shell(&format!("ulimit -c 0; trap \"{script}\" USR1; echo armed; while :; do sleep 0.01; done"));
         wait_until("it is armed", || server.last_lines().len() == 2);
-        assert_eq!(server.fate(), Fate::Alive);
+        assert_eq!(server.condition(), Condition::Alive);
         let pid = server.process.pid().expect("ours");
         rustix::process::kill_process(pid, rustix::process::Signal::USR1).expect("it runs");
-        wait_until("it has ended", || server.fate().is_over());
-        assert_eq!(server.fate(), expected);
-        assert_eq!(server.fate(), expected, "to ask doesn't change it");
+        wait_until("it has ended", || server.condition().is_over());
+        assert_eq!(server.condition(), expected);
+        assert_eq!(server.condition(), expected, "to ask doesn't change it");
         wait_until("its last words are read", || server.last_lines().last().is_some_and(|line| line == "out of luck"));
     }
 }
@@ -150,12 +150,12 @@ fn a_server_that_is_restarted_takes_the_same_port_or_a_free_one() {
         let mut server = start(&impostor("answer", &address)).unwrap_or_else(|error| panic!("{error}"));
         let pid = server.pid();
         assert!(address.ends_with(":0") || server.address().to_string() == address);
-        assert!(matches!(server.kill(), Fate::Killed { signal: 9, .. }));
+        assert!(matches!(server.kill(), Condition::Killed { signal: 9, .. }));
         assert!(TcpStream::connect(server.address()).is_err());
         server.restart().unwrap_or_else(|error| panic!("{error}"));
         assert!(address.ends_with(":0") || server.address().to_string() == address);
         assert_ne!(server.pid(), pid);
-        assert_eq!(server.fate(), Fate::Alive);
+        assert_eq!(server.condition(), Condition::Alive);
         TcpStream::connect(server.address()).expect("it listens");
     }
 }
@@ -164,18 +164,18 @@ fn a_server_that_is_restarted_takes_the_same_port_or_a_free_one() {
 fn a_server_that_listens_and_never_answers_is_hung_until_it_answers() {
     let question = Question { patience: Nanos::from_secs(1), ..Question::default() };
     let server = Server::start(&launch(&impostor("mute", "127.0.0.1:0")), &question, Clock::start()).expect("ready");
-    assert_eq!(server.fate(), Fate::Alive, "it has not been asked");
-    wait_until("it is hung", || matches!(server.fate(), Fate::Hung(_)));
+    assert_eq!(server.condition(), Condition::Alive, "it has not been asked");
+    wait_until("it is hung", || matches!(server.condition(), Condition::Hung(_)));
     assert!(server.pulse().longest_silence <= Nanos::from_secs(20) && server.pulse().answered == 0);
     rustix::process::kill_process(server.process.pid().expect("ours"), rustix::process::Signal::KILL).expect("it runs");
-    wait_until("it is dead, which isn't hung", || server.fate() == Fate::Killed { signal: 9, core: false });
+    wait_until("it is dead, which isn't hung", || server.condition() == Condition::Killed { signal: 9, core: false });
 
     let server = Server::start(&launch(&impostor("answer", "127.0.0.1:0")), &question, Clock::start()).expect("ready");
     let pid = server.process.pid().expect("ours");
     rustix::process::kill_process(pid, rustix::process::Signal::STOP).expect("it runs");
-    wait_until("it is hung", || matches!(server.fate(), Fate::Hung(_)));
+    wait_until("it is hung", || matches!(server.condition(), Condition::Hung(_)));
     rustix::process::kill_process(pid, rustix::process::Signal::CONT).expect("it runs");
-    wait_until("it answers again", || server.fate() == Fate::Alive);
+    wait_until("it answers again", || server.condition() == Condition::Alive);
     assert!(server.pulse().longest_silence >= Nanos::from_secs(1));
     assert!(server.pulse().recovered.is_some_and(|recovered| recovered.after >= Nanos::from_secs(1)));
 }
@@ -185,7 +185,7 @@ fn the_question_whether_a_server_answers_has_no_limit_that_it_could_use_up() {
     // One client for ever would wait for a minute.
     let server = tollgate("--cores 1 --limit 60/1h --algorithm leaky-bucket");
     wait_until("three questions were answered", || server.pulse().answered >= 3);
-    assert_eq!(server.fate(), Fate::Alive);
+    assert_eq!(server.condition(), Condition::Alive);
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn what_a_shell_started_ends_with_it() {
     let vanish = |mut server: Server| {
         let Process::Ours(_, child) = &mut server.process else { panic!("it is ours") };
         child.vanish();
-        wait_until("the guard has ended it", || server.fate().is_over());
+        wait_until("the guard has ended it", || server.condition().is_over());
     };
     let ways: [(&str, &dyn Fn(Server)); 5] =
         [("stop", &stop), ("kill", &kill), ("drop", &drop), ("panic", &crash), ("kill -9 of ours", &vanish)];
@@ -251,15 +251,15 @@ fn a_server_of_somebody_else_is_watched_and_left_alone() {
     let question = Question { patience: Nanos::from_millis(500), ..Question::default() };
     let mut server = Server::running(closed_port(), Some(sleeper.id()), &question, Clock::start()).expect("it runs");
     assert!(server.vitals().is_some_and(|vitals| vitals.threads == 1));
-    wait_until("it is hung: nobody listens", || matches!(server.fate(), Fate::Hung(_)));
+    wait_until("it is hung: nobody listens", || matches!(server.condition(), Condition::Hung(_)));
     assert!(matches!(server.restart(), Err(StartError::NotOurs)));
     server.stop();
     server.kill();
     assert!(is_running(sleeper.id() as i32));
     sleeper.kill().expect("it runs");
-    wait_until("its end is seen", || server.fate() == Fate::Gone);
+    wait_until("its end is seen", || server.condition() == Condition::Gone);
     sleeper.wait().expect("its end");
-    assert_eq!((server.fate(), server.vitals()), (Fate::Gone, None));
+    assert_eq!((server.condition(), server.vitals()), (Condition::Gone, None));
     for pid in [sleeper.id(), 0, u32::MAX] {
         let error = Server::running(closed_port(), Some(pid), &question, Clock::start()).expect_err("it has ended");
         assert!(error.to_string().contains(&format!("--pid {pid}")), "{error}");
@@ -272,7 +272,7 @@ fn a_running_server_known_by_its_address_alone_is_asked_whether_it_answers() {
     let question = Question { patience: Nanos::from_millis(500), ..Question::default() };
     let server = Server::running(child.address(), None, &question, Clock::start()).expect("it listens");
     wait_until("it answered", || server.pulse().answered > 0);
-    assert_eq!((server.fate(), server.vitals(), server.pid()), (Fate::Alive, None, None));
+    assert_eq!((server.condition(), server.vitals(), server.pid()), (Condition::Alive, None, None));
     child.kill();
-    wait_until("it is hung", || matches!(server.fate(), Fate::Hung(_)));
+    wait_until("it is hung", || matches!(server.condition(), Condition::Hung(_)));
 }

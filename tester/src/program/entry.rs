@@ -80,12 +80,12 @@ fn server(seen: &Seen, restarted: bool) -> Server {
         threads: vitals.threads,
         cpu_per_request,
     });
-    let fate = match seen.fate {
-        process::Fate::Alive => Fate::Alive,
-        process::Fate::Hung(_) => Fate::Hung,
-        process::Fate::Exited(code) => Fate::Exited { code },
-        process::Fate::Killed { signal, .. } => Fate::Killed { signal },
-        process::Fate::Gone => Fate::Gone,
+    let fate = match seen.condition {
+        process::Condition::Alive => Fate::Alive,
+        process::Condition::Hung(_) => Fate::Hung,
+        process::Condition::Exited(code) => Fate::Exited { code },
+        process::Condition::Killed { signal, .. } => Fate::Killed { signal },
+        process::Condition::Gone => Fate::Gone,
     };
     Server { fate, usage, restarted: restarted || seen.restarted }
 }

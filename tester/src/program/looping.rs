@@ -12,7 +12,7 @@ use super::failure::Failure;
 use super::meant::Meant;
 use super::tell::Teller;
 use crate::clock;
-use crate::process::{Allowance, Fate};
+use crate::process::{Allowance, Condition};
 use crate::summary::{Again, Kind, Summary};
 use crate::trial::{self, Bench, Trial, judge};
 
@@ -90,7 +90,7 @@ impl<'a> Loop<'a> {
         let mut failures = judge(trial, &seen, self.bench.baseline.as_ref(), &Allowance::default());
         let ended = failures.iter().any(|failure| matches!(failure.kind, Kind::Crash | Kind::Hang));
         if ended {
-            match self.again(trial, seen.fate, &failures.iter().map(|failure| failure.kind).collect()) {
+            match self.again(trial, seen.condition, &failures.iter().map(|failure| failure.kind).collect()) {
                 Ok(again) => failures.iter_mut().for_each(|failure| failure.again = again),
                 Err(failure) => {
                     // Without a server the loop is over; what ended this one is told all the same.
@@ -114,10 +114,10 @@ impl<'a> Loop<'a> {
     }
 
     /// Starts the server again, whatever had become of it, and tries whether it fails the same way.
-    fn again(&mut self, trial: &Trial, fate: Fate, kinds: &BTreeSet<Kind>) -> Result<Again, Failure> {
+    fn again(&mut self, trial: &Trial, condition: Condition, kinds: &BTreeSet<Kind>) -> Result<Again, Failure> {
         let mut again = Again::Untried;
         if self.meant.options.server.is_none() {
-            if fate != Fate::Alive {
+            if condition != Condition::Alive {
                 // Somebody else's: only they can start it again.
                 self.bench.control.stop();
             }
@@ -132,7 +132,7 @@ impl<'a> Loop<'a> {
             let seen = trial::run(trial, &mut self.bench)?;
             let same =
                 judge(trial, &seen, None, &Allowance::default()).iter().any(|failure| kinds.contains(&failure.kind));
-            if seen.fate.is_over() || matches!(seen.fate, Fate::Hung(_)) {
+            if seen.condition.is_over() || matches!(seen.condition, Condition::Hung(_)) {
                 self.bench.server.restart()?;
             }
             again = if same { Again::Repeats } else { Again::Flaky };

@@ -6,7 +6,7 @@ use tollgate_client::report::{Reason, Validity, Verdict};
 
 use super::run::{LONGEST_HELD, promised_wait};
 use super::{Seen, Trial};
-use crate::process::{Allowance, Fate, Growth, Vitals};
+use crate::process::{Allowance, Condition, Growth, Vitals};
 use crate::scenario::Needs;
 use crate::summary::{Failure, Kind};
 
@@ -30,11 +30,15 @@ fn is_what_was_planned(trial: &Trial, seen: &Seen) -> bool {
 }
 
 fn ended(seen: &Seen) -> Option<Failure> {
-    let (kind, what) = match (seen.fate, seen.hung) {
-        (Fate::Alive, None) => return None,
-        (Fate::Alive, Some(span)) => (Kind::Hang, format!("did not answer for {:.1} s, then did", span.as_secs_f64())),
-        (Fate::Hung(_), _) => (Kind::Hang, seen.fate.to_string()),
-        (Fate::Exited(_) | Fate::Killed { .. } | Fate::Gone, _) => (Kind::Crash, seen.fate.to_string()),
+    let (kind, what) = match (seen.condition, seen.hung) {
+        (Condition::Alive, None) => return None,
+        (Condition::Alive, Some(span)) => {
+            (Kind::Hang, format!("did not answer for {:.1} s, then did", span.as_secs_f64()))
+        }
+        (Condition::Hung(_), _) => (Kind::Hang, seen.condition.to_string()),
+        (Condition::Exited(_) | Condition::Killed { .. } | Condition::Gone, _) => {
+            (Kind::Crash, seen.condition.to_string())
+        }
     };
     Some(Failure { lines: seen.last_lines.clone(), ..Failure::new(kind, format!("the server {what}")) })
 }

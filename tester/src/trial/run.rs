@@ -17,7 +17,7 @@ use super::{Load, Target, Trial};
 use crate::hostile::{self, Treatment};
 use crate::oracle::online::Watch;
 use crate::oracle::{History, Promise, Report};
-use crate::process::{Allowance, Fate, Growth, Server, StartError, Vitals};
+use crate::process::{Allowance, Condition, Growth, Server, StartError, Vitals};
 use crate::scenario::{Around, Needs, Shape, Work};
 use crate::summary::{Course, Point};
 use crate::upstream::{SLOW, Upstream};
@@ -65,7 +65,7 @@ pub struct Seen {
     /// How the rude peers were treated.
     pub treatment: Option<Treatment>,
     /// What had become of the server.
-    pub fate: Fate,
+    pub condition: Condition,
     /// For how long it answered nothing meanwhile, if that was too long and it then did.
     pub hung: Option<Nanos>,
     /// Its last lines.
@@ -130,7 +130,7 @@ pub fn run(trial: &Trial, bench: &mut Bench<'_>) -> Result<Seen, TrialError> {
         report: watch.map(|watch| watch.finish(taps)),
         slow,
         treatment,
-        fate: bench.server.fate(),
+        condition: bench.server.condition(),
         hung: bench.server.pulse().recovered.filter(|recovered| recovered.at >= started).map(|it| it.after),
         last_lines: gone.map_or_else(|| bench.server.last_lines(), |error| error.lines().map(str::to_owned).collect()),
         vitals,

@@ -1,13 +1,13 @@
-//! What has become of a server.
+//! How a server is, or how it ended.
 
 use std::fmt;
 
 use rustix::process::{Signal, WaitIdStatus};
 use tollgate_client::Nanos;
 
-/// What has become of a server.
+/// How a server is, or how it ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
+pub enum Condition {
     /// It runs, and answered when it was last asked.
     Alive,
     /// It runs and answers nothing, for this long.
@@ -25,7 +25,7 @@ pub enum Fate {
     Gone,
 }
 
-impl Fate {
+impl Condition {
     /// There is no process any more.
     pub const fn is_over(self) -> bool {
         matches!(self, Self::Exited(_) | Self::Killed { .. } | Self::Gone)
@@ -41,7 +41,7 @@ impl Fate {
     }
 }
 
-impl fmt::Display for Fate {
+impl fmt::Display for Condition {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Alive => f.write_str("is alive"),
@@ -88,16 +88,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fate_reads_as_the_end_of_a_sentence() {
-        for (fate, said) in [
-            (Fate::Alive, "is alive"),
-            (Fate::Hung(Nanos::from_millis(5_250)), "has answered nothing for 5.2 s"),
-            (Fate::Exited(101), "exited with code 101"),
-            (Fate::Killed { signal: 11, core: true }, "was killed by SIGSEGV, core dumped"),
-            (Fate::Killed { signal: 40, core: false }, "was killed by signal 40"),
-            (Fate::Gone, "has ended"),
+    fn a_condition_reads_as_the_end_of_a_sentence() {
+        for (condition, said) in [
+            (Condition::Alive, "is alive"),
+            (Condition::Hung(Nanos::from_millis(5_250)), "has answered nothing for 5.2 s"),
+            (Condition::Exited(101), "exited with code 101"),
+            (Condition::Killed { signal: 11, core: true }, "was killed by SIGSEGV, core dumped"),
+            (Condition::Killed { signal: 40, core: false }, "was killed by signal 40"),
+            (Condition::Gone, "has ended"),
         ] {
-            assert_eq!(fate.to_string(), said);
+            assert_eq!(condition.to_string(), said);
         }
     }
 }
