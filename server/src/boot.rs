@@ -33,6 +33,7 @@ use self::core::{Core, CoreListener};
 use crate::clock::Clock;
 pub use crate::connection::Timeouts;
 use crate::drain::{Control, Phase};
+use crate::overload::gatekeeper::GatekeeperSettings;
 use crate::proxy::ProxySettings;
 use crate::service::Service;
 use crate::tally::Tally;
@@ -56,6 +57,8 @@ pub struct BootSettings {
     pub timeouts: Timeouts,
     /// What stands behind the gate.
     pub upstreams: Arc<[ProxySettings]>,
+    /// What a core goes by that can't keep up; `None`: it answers everybody, late.
+    pub gatekeeper: Option<GatekeeperSettings>,
 }
 
 /// One address to listen on.
@@ -126,6 +129,7 @@ pub fn start(
             control: Arc::clone(&control),
             timeouts: settings.timeouts,
             upstreams: Arc::clone(&settings.upstreams),
+            gatekeeper: settings.gatekeeper.clone(),
         };
         let (service, sender) = (Arc::clone(&service), sender.clone());
         let thread = std::thread::Builder::new().name(format!("core-{cpu}"));

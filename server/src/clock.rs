@@ -28,6 +28,12 @@ impl Clock {
         Nanos::from(self.epoch.elapsed()).saturating_add(HEAD_START)
     }
 
+    /// The CPU time that the calling thread has used. Costs a call to the kernel, so not for every batch.
+    pub fn cpu_time(&self) -> Nanos {
+        let used = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        Nanos::new(used.tv_sec as u64 * 1_000_000_000 + used.tv_nsec as u64)
+    }
+
     /// Seconds since 1970, for `Date`. A clock set before 1970 reads as 0.
     pub fn unix_seconds(&self) -> u64 {
         SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())

@@ -12,7 +12,8 @@
 //!            │                                               │ all read       │
 //!            └──allowed, but not yet (leaky bucket)──► Held ◄┘                │
 //!            │                                           └──answered──────────┤
-//!            └──allowed: answered────────────────────────────────────────────►┘
+//!            ├──allowed: answered────────────────────────────────────────────►┤
+//!            └──no, while the core can't keep up───► Paused ──answered───────►┘ (or its content is passed over first)
 //!       any of them ──answered with `Connection: close`, or rejected──► Closed
 //! ```
 //!
@@ -30,6 +31,7 @@
 
 mod content;
 mod ending;
+mod paused;
 mod preamble;
 mod turn;
 
@@ -47,6 +49,7 @@ use crate::{
 use content::{After, Held, Kept};
 use ending::another_follows;
 pub(crate) use ending::persistence;
+use paused::No;
 pub use turn::{Next, Turn, Waiting};
 
 /// Answers of one call may fill the buffer so far: a peer that pipelines without reading costs no more than this.
@@ -59,7 +62,6 @@ pub struct Session {
     peer: Peer,
     draining: bool,
     begun: Begun,
-    /// Content that is needed, as far as it has arrived.
     kept: Option<Box<Kept>>,
 }
 
@@ -85,6 +87,8 @@ enum Stage {
         continue_due: bool,
     },
     Held(Held),
+    /// An answer that says no is held back until then.
+    Paused(Nanos),
     Closed(CloseReason),
 }
 
@@ -140,6 +144,10 @@ impl Session {
                         self.answer(&held, rest, service, out)
                     }
                 }
+                Stage::Paused(until) => {
+                    let until = *until;
+                    self.on_paused(until, rest, now, service, out)
+                }
                 Stage::Closed(reason) => Some(Next::Linger(*reason)),
             };
             if let Some(next) = step {
@@ -163,6 +171,9 @@ impl Session {
         if let Stage::Held(held) = self.stage {
             return Next::Wait(held.release.saturating_sub(now));
         }
+        if let Stage::Paused(until) = self.stage {
+            return Next::Wait(until.saturating_sub(now));
+        }
         self.give_up(Reject::Incomplete, CloseReason::PeerDone, service, out)
     }
 
@@ -176,7 +187,9 @@ impl Session {
         match self.stage {
             Stage::Content { .. } => Waiting::Body,
             Stage::Preamble | Stage::Head(_) if self.begun != Begun::Nothing => Waiting::Head,
-            Stage::Preamble | Stage::Head(_) | Stage::Held(_) | Stage::Closed(_) => Waiting::NextRequest,
+            Stage::Preamble | Stage::Head(_) | Stage::Held(_) | Stage::Paused(_) | Stage::Closed(_) => {
+                Waiting::NextRequest
+            }
         }
     }
 
@@ -218,16 +231,11 @@ impl Session {
                 None
             }
             verdict => {
-                let persistence = match persistence {
-                    Persistence::Keep if waits_for_continue => Persistence::Close(CloseReason::ContentUnwanted),
-                    other => self.unless_drained(other, body, rest, service),
-                };
-                match verdict {
-                    Verdict::Decided(judged) => service.render_decided(out, judged, persistence, head_only),
-                    Verdict::Refused(refusal) => service.render_refused(out, refusal, persistence, head_only),
-                    Verdict::Read { .. } => {}
+                let no = No { verdict, body, waits_for_continue, persistence, head_only };
+                if service.holds_back() {
+                    return self.hold_back(no, rest, now, service, out);
                 }
-                self.after_answer(persistence, body, rest)
+                self.say_no(no, rest, service, out)
             }
         }
     }

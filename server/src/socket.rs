@@ -6,6 +6,7 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -13,6 +14,7 @@ use tollgate_limiter::Nanos;
 
 use crate::clock::Clock;
 use crate::drain::Control;
+use crate::overload::gatekeeper::Gatekeeper;
 
 /// What a core's engine needs to start, whichever it is.
 pub(crate) struct EngineSettings {
@@ -23,6 +25,8 @@ pub(crate) struct EngineSettings {
     pub core: usize,
     pub clock: Clock,
     pub write_timeout: Duration,
+    /// Who is to know how far the core is behind, if anybody.
+    pub gatekeeper: Option<Rc<Gatekeeper>>,
 }
 
 /// When a core's tick, which does what is due by the clock, is to come again. The sooner is the greater.

@@ -12,7 +12,7 @@ pub struct Tally {
     pub allowed: u64,
     /// Over their client's quota.
     pub denied: u64,
-    /// Let through by the limiter, and refused because the upstream had no room.
+    /// Let through by the limiter, and refused because the upstream had no room, or the core could not keep up.
     pub shed: Shed,
     /// Let through by the limiter, and refused because the upstream is sick: no breaker permitted the call.
     pub unavailable: u64,

@@ -173,8 +173,9 @@ fn some_listeners() -> impl Strategy<Value = (Vec<Listener>, Vec<Upstream>)> {
 
 fn some_overload() -> impl Strategy<Value = OverloadSettings> {
     let spans = (1_000_u64..80_000_000_000, 1_u64..1_000_000);
-    (any::<bool>(), spans).prop_map(|(enabled, (target, more))| OverloadSettings {
+    (any::<bool>(), spans, any::<bool>()).prop_map(|(enabled, (target, more), lags)| OverloadSettings {
         enabled,
+        target_lag: lags.then(|| Duration::from_micros(target)),
         target_delay: Duration::from_micros(target),
         interval: Duration::from_micros(target + more),
     })
@@ -274,7 +275,12 @@ fn some_config() -> impl Strategy<Value = Config> {
                 deny,
                 overrides,
                 listeners,
-                priorities: if upstreams.is_empty() { Vec::new() } else { priorities },
+                // Nobody would look at them.
+                priorities: if upstreams.is_empty() && !(overload.enabled && overload.target_lag.is_some()) {
+                    Vec::new()
+                } else {
+                    priorities
+                },
                 upstreams: upstreams.into_iter().map(|upstream| waits_for(overload.target_delay, upstream)).collect(),
                 overload,
                 ..server

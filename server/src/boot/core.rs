@@ -14,6 +14,7 @@ use super::{Engine, Report};
 use crate::clock::Clock;
 use crate::connection::{Site, Timeouts};
 use crate::drain::Control;
+use crate::overload::gatekeeper::{Gatekeeper, GatekeeperSettings};
 use crate::proxy::ProxySettings;
 use crate::ring;
 use crate::service::Service;
@@ -32,6 +33,7 @@ pub(super) struct Core {
     pub control: Arc<Control>,
     pub timeouts: Timeouts,
     pub upstreams: Arc<[ProxySettings]>,
+    pub gatekeeper: Option<GatekeeperSettings>,
 }
 
 /// A core's own socket of one of the process' listeners.
@@ -57,8 +59,10 @@ impl Core {
     fn serve(self, service: &MakeService, reports: &Sender<Report>) -> Result<Tally, String> {
         self.control.pulse(self.index).start();
         let executor = self.executor()?;
+        let gatekeeper = self.gatekeeper.as_ref().map(|settings| Rc::new(Gatekeeper::new(settings, self.cpu)));
         let site = |listener| {
-            let site = Site::new(service(self.index, listener), &self.timeouts);
+            let service = service(self.index, listener).with_gatekeeper(gatekeeper.clone());
+            let site = Site::new(service, &self.timeouts);
             site.service().set_unix_time(self.clock.unix_seconds());
             Rc::new(site)
         };
@@ -77,6 +81,7 @@ impl Core {
                 core: self.index,
                 clock: self.clock,
                 write_timeout: self.timeouts.write,
+                gatekeeper,
             };
             match self.engine {
                 Engine::Ring => {

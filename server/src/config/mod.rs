@@ -48,6 +48,7 @@ use crate::http::Limits;
 use crate::identity::{ClientIdSource, Trusted};
 use crate::overload::OverloadSettings;
 use crate::overload::class::Rule;
+use crate::overload::gatekeeper::GatekeeperSettings;
 use crate::proxy::ProxySettings;
 use crate::service::{LimitedStatus, ServiceSettings};
 use typed::At;
@@ -99,7 +100,7 @@ pub struct Config {
     pub http: Limits,
     /// What stands behind the gate, in the order of names; each is used by a listener.
     pub upstreams: Vec<Upstream>,
-    /// What happens when more comes than that can do.
+    /// What happens when more comes than that, or a core, can do.
     pub overload: OverloadSettings,
     /// Which requests matter how much then; the first rule that matches counts.
     pub priorities: Vec<Rule>,
@@ -131,8 +132,8 @@ impl Config {
             proxy_protocol: typed.proxy_protocol.unwrap_or(false),
         };
         let listeners = listener::meant(&short, &typed.listeners, &upstreams, &mut problems);
-        overload::check(&typed.priorities, &upstreams, &mut problems);
         let overload = typed.overload.unwrap_or_default();
+        overload::check(&typed.priorities, &upstreams, &overload, &mut problems);
         upstream::check_queues(&upstreams, &overload, &mut problems);
         let algorithm = typed.algorithm.unwrap_or_default();
         let default_limit =
@@ -252,6 +253,10 @@ impl Config {
             max_connections: self.max_connections,
             timeouts: self.timeouts,
             upstreams: Arc::from(upstreams),
+            gatekeeper: self
+                .overload
+                .lags()
+                .map(|delays| GatekeeperSettings { delays, priorities: Arc::from(&self.priorities[..]) }),
         }
     }
 

@@ -1,6 +1,7 @@
-//! `[overload]` and `[[priority]]`: what happens when more comes than the service behind the gate can do.
+//! `[overload]` and `[[priority]]`: what happens when more comes than the service behind the gate, or the gate itself, can do.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::section::{Review, Section};
 use super::typed::At;
@@ -45,12 +46,30 @@ pub(super) fn read(top: &mut Section<'_, '_>, review: &mut Review) -> Option<Ove
     };
     let target_delay = read("target-delay", default.target_delay);
     let interval = read("interval", default.interval);
+    // Whoever writes the table wants it to do something, also where nothing is forwarded.
+    let target_lag = section
+        .read(review, "target-lag", lag)
+        .unwrap_or_else(|| Some(TARGET_LAG.min(interval / 2).max(value::SHORTEST_TIMEOUT)));
     section.finish(review);
     if target_delay >= interval && review.problems.len() == problems_before {
         let what = "must be shorter than overload.interval, or no delay lasts long enough: lower it, or raise that";
         review.reject(start, "overload.target-delay", what);
     }
-    Some(OverloadSettings { enabled, target_delay, interval })
+    if target_lag.is_some_and(|lag| lag >= interval) && review.problems.len() == problems_before {
+        let what =
+            "must be shorter than overload.interval, or no lag lasts long enough: lower it, raise that, or write off";
+        review.reject(start, "overload.target-lag", what);
+    }
+    Some(OverloadSettings { enabled, target_delay, interval, target_lag })
+}
+
+/// A span, or `off`.
+fn lag(text: &str) -> Result<Option<Duration>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let lag = value::timeout(text, value::SHORTEST_TIMEOUT);
+    lag.map(Some).map_err(|error| format!("{error}; or write off"))
 }
 
 /// Reads all `[[priority]]`.
@@ -131,10 +150,18 @@ fn header(text: &str) -> Result<HeaderMatch, MatchError> {
     Ok(HeaderMatch { name: name.to_owned(), value: value.map(str::to_owned) })
 }
 
-/// Classes are for requests that are forwarded.
-pub(super) fn check(priorities: &[(At, Rule)], upstreams: &[(At, Upstream)], problems: &mut Vec<Problem>) {
-    if let (Some((at, _)), []) = (priorities.first(), upstreams) {
-        let what = "nothing is forwarded, so nothing has to wait: name an upstream, or drop the priorities";
+/// Classes are for requests that are forwarded, or answered by a core that may be overloaded.
+pub(super) fn check(
+    priorities: &[(At, Rule)],
+    upstreams: &[(At, Upstream)],
+    overload: &OverloadSettings,
+    problems: &mut Vec<Problem>,
+) {
+    if let (Some((at, _)), [], None) = (priorities.first(), upstreams, overload.lags()) {
+        let what = "nothing is forwarded, so nothing has to wait: name an upstream, set overload.target-lag (like \"5ms\"), or drop the priorities";
         problems.push(at.problem(what));
     }
 }
+
+/// Unless the table says otherwise; the same as for a queue.
+const TARGET_LAG: Duration = Duration::from_millis(5);

@@ -148,6 +148,7 @@ fn overload(out: &mut String, config: &Config) {
     line(out, "enabled", overload.enabled);
     text(out, "target-delay", show_duration(overload.target_delay));
     text(out, "interval", show_duration(overload.interval));
+    text(out, "target-lag", overload.target_lag.map_or_else(|| "off".to_owned(), show_duration));
 }
 
 fn priorities(out: &mut String, config: &Config) {

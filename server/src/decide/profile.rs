@@ -1,15 +1,17 @@
 //! How each kind of caller wants to be told.
 //!
-//! | path | for | pass | over quota | no client id | the end client asked for |
-//! |---|---|---|---|---|---|
-//! | `/check/nginx` | `auth_request` of nginx, ingress-nginx, Angie | 200 | 403 | 403 | `X-Original-URI` |
-//! | `/check/envoy` | `ext_authz` of Envoy, Istio, Contour | 200 | 429 | 400 | the rest of our path |
-//! | `/check/forward` | Traefik's `forwardAuth`, Caddy's `forward_auth`, APISIX | 200 | `limited-status` | 400 | `X-Forwarded-Uri` |
-//! | `/check/haproxy` | HAProxy with a few lines of Lua | 200 | 429 | 400 | `X-Original-URI` |
-//! | `/check` | programs that speak for themselves | 200 | 429 | 400 | our own query |
+//! | path | for | pass | over quota | shed | no client id | the end client asked for |
+//! |---|---|---|---|---|---|---|
+//! | `/check/nginx` | `auth_request` of nginx, ingress-nginx, Angie | 200 | 403 | 403 | 403 | `X-Original-URI` |
+//! | `/check/envoy` | `ext_authz` of Envoy, Istio, Contour | 200 | 429 | 429 | 400 | the rest of our path |
+//! | `/check/forward` | Traefik's `forwardAuth`, Caddy's `forward_auth`, APISIX | 200 | `limited-status` | 503 | 400 | `X-Forwarded-Uri` |
+//! | `/check/haproxy` | HAProxy with a few lines of Lua | 200 | 429 | 503 | 400 | `X-Original-URI` |
+//! | `/check` | programs that speak for themselves | 200 | 429 | 503 | 400 | our own query |
 //!
 //! nginx knows 2xx, 401 and 403, and makes a 500 of everything else; 401 would ask for a password. Envoy takes 200 alone for a yes, and any 5xx for a
 //! broken gate, which it may be told to ignore. Traefik and Caddy give the end client whatever they were given.
+//! So whoever is *shed*, which everywhere else is a 503, is told by nginx and Envoy what a client over its quota is told: a gate that is overloaded must neither be
+//! passed by nor look broken.
 
 use tollgate_limiter::Decision;
 
@@ -62,6 +64,36 @@ impl Profile {
         }
     }
 
+    /// The status for a request that the gate itself has no room for.
+    pub fn shed(self) -> &'static str {
+        match self {
+            Profile::Nginx => FORBIDDEN,
+            Profile::Envoy => LimitedStatus::TooManyRequests.status(),
+            Profile::Native | Profile::Forward | Profile::Haproxy => "503 Service Unavailable",
+        }
+    }
+
+    /// The path that the end client asked for, if the proxy says; our own, where a program speaks for itself.
+    pub fn path<'b>(self, request: &Request<'b>) -> &'b [u8] {
+        match self.uri_field() {
+            None if self == Profile::Envoy => request.target.path().strip_prefix(b"/check/envoy").unwrap_or_default(),
+            None => request.target.path(),
+            Some(field) => match request.field(field) {
+                FieldValue::Value(uri) => uri.split(|&byte| byte == b'?').next().unwrap_or_default(),
+                FieldValue::Missing | FieldValue::Repeated => b"",
+            },
+        }
+    }
+
+    /// The field in which a proxy says what the end client asked for.
+    fn uri_field(self) -> Option<&'static str> {
+        match self {
+            Profile::Native | Profile::Envoy => None,
+            Profile::Nginx | Profile::Haproxy => Some("X-Original-URI"),
+            Profile::Forward => Some("X-Forwarded-Uri"),
+        }
+    }
+
     /// The status for a request that names no client.
     pub fn refused(self) -> &'static str {
         if self == Profile::Nginx { FORBIDDEN } else { "400 Bad Request" }
@@ -73,11 +105,7 @@ impl Profile {
     ///
     /// When the proxy doesn't say.
     pub fn query<'b>(self, request: &Request<'b>) -> Result<Option<&'b [u8]>, UriLost> {
-        let field = match self {
-            Profile::Native | Profile::Envoy => return Ok(request.target.query()),
-            Profile::Nginx | Profile::Haproxy => "X-Original-URI",
-            Profile::Forward => "X-Forwarded-Uri",
-        };
+        let Some(field) = self.uri_field() else { return Ok(request.target.query()) };
         match request.field(field) {
             FieldValue::Value(uri) => Ok(memchr::memchr(b'?', uri).map(|at| &uri[at + 1..])),
             FieldValue::Missing | FieldValue::Repeated => Err(UriLost(field)),

@@ -57,12 +57,17 @@ pub struct HeaderMatch {
 
 /// The class of a request: that of the first rule that matches.
 pub(crate) fn class_of(rules: &[Rule], request: &Request<'_>) -> Class {
-    rules.iter().find(|rule| rule.matching.holds(request)).map_or_else(Class::default, |rule| rule.class)
+    class_of_path(rules, request, request.target.path())
+}
+
+/// The same for a request that is about one for this `path`.
+pub(crate) fn class_of_path(rules: &[Rule], request: &Request<'_>, path: &[u8]) -> Class {
+    rules.iter().find(|rule| rule.matching.holds(request, path)).map_or_else(Class::default, |rule| rule.class)
 }
 
 impl Match {
-    fn holds(&self, request: &Request<'_>) -> bool {
-        let path = |prefix: &String| is_below(request.target.path(), prefix.as_bytes());
+    fn holds(&self, request: &Request<'_>, path: &[u8]) -> bool {
+        let path = |prefix: &String| is_below(path, prefix.as_bytes());
         let method = |method: &String| {
             let rest = request.head.strip_prefix(method.as_bytes());
             rest.is_some_and(|rest| rest.starts_with(b" "))

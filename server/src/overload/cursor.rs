@@ -8,7 +8,7 @@
 //! ```
 //!
 //! A queue can only choose among those who are in it; under a flood, most of the work is to refuse the others. The cursor needs no queue: it counts, in
-//! windows of 100 ms or 2000 requests, how many came at which level, and from that takes the level up to which the next window's admissions should
+//! windows ([`Window`]), how many came at which level, and from that takes the level up to which the next window's admissions should
 //! add up to a little less than now, when the service is overloaded, or a little more, when it isn't. Admission is one comparison.
 //!
 //! Within a class, users are ranked by a hash that changes every hour: so a user is either in or out, for a while (a page needs all of its
@@ -58,11 +58,21 @@ pub enum Reach {
     PartOfCritical,
 }
 
-/// The cursor of one core for one upstream.
+/// How long the cursor stays where it is: so long, or for so many requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    /// So long.
+    pub span: Nanos,
+    /// So many.
+    pub requests: u32,
+}
+
+/// The cursor of one core, for one upstream or for itself.
 #[derive(Debug)]
 pub struct Cursor {
+    window: Window,
     /// Requests of this window at each level.
-    seen: Box<[u16; LEVELS]>,
+    seen: Box<[u32; LEVELS]>,
     arrived: u32,
     admitted: u32,
     /// Levels below this are admitted; [`LEVELS`] lets everybody in.
@@ -77,9 +87,23 @@ pub struct Cursor {
     in_a_row: u32,
 }
 
+impl Default for Window {
+    fn default() -> Window {
+        Window { span: WINDOW, requests: WINDOW_REQUESTS }
+    }
+}
+
 impl Default for Cursor {
     fn default() -> Cursor {
+        Cursor::new(Window::default())
+    }
+}
+
+impl Cursor {
+    /// Lets everybody in.
+    pub fn new(window: Window) -> Cursor {
         Cursor {
+            window,
             seen: Box::new([0; LEVELS]),
             arrived: 0,
             admitted: 0,
@@ -91,19 +115,17 @@ impl Default for Cursor {
             in_a_row: 0,
         }
     }
-}
 
-impl Cursor {
     /// Whether the window is over, so that [`Cursor::turn`] is due.
     pub fn is_due(&self, now: Nanos) -> bool {
-        now >= self.ends || self.arrived >= WINDOW_REQUESTS
+        now >= self.ends || self.arrived >= self.window.requests
     }
 
     /// Begins the next window, after one in which the service was `overloaded` or not.
     pub fn turn(&mut self, overloaded: bool, now: Nanos) {
         self.in_a_row = if overloaded == self.overloaded { self.in_a_row.saturating_add(1) } else { 1 };
         self.overloaded = overloaded;
-        let nobody_came = now.saturating_sub(self.ends) >= WINDOW;
+        let nobody_came = now.saturating_sub(self.ends) >= self.window.span;
         if overloaded {
             let less = share(self.admitted, ALPHA_PERCENT, ALPHA_MAX_PERCENT, self.in_a_row);
             self.place(self.admitted.saturating_sub(less));
@@ -115,7 +137,7 @@ impl Cursor {
         }
         self.seen.fill(0);
         (self.arrived, self.admitted, self.tried) = (0, 0, Default::default());
-        self.ends = now.saturating_add(WINDOW);
+        self.ends = now.saturating_add(self.window.span);
     }
 
     /// Counts a request, and says whether it may go on.
@@ -144,11 +166,11 @@ impl Cursor {
     fn place(&mut self, target: u32) {
         let mut sum = 0;
         let beyond = self.seen.iter().position(|&seen| {
-            sum += u32::from(seen);
+            sum += seen;
             sum > target
         });
         self.at = beyond.unwrap_or(LEVELS);
-        self.spare = beyond.map_or(0, |level| target + u32::from(self.seen[level]) - sum);
+        self.spare = beyond.map_or(0, |level| target + self.seen[level] - sum);
     }
 }
 
@@ -176,8 +198,6 @@ const BETA_PERCENT: u32 = 1;
 const BETA_MAX_PERCENT: u32 = 32;
 /// From here on the shares double.
 const STEADY_WINDOWS: u32 = 3;
-
-const _: () = assert!(WINDOW_REQUESTS <= u16::MAX as u32, "a level counts a whole window");
 
 #[cfg(test)]
 mod tests {

@@ -1,17 +1,19 @@
-//! How bad it is, in four words, for those who look and for what else is cut down: quickly up, slowly down.
+//! How bad it is, in five words, for those who look and for what else is cut down: quickly up, slowly down.
 //!
 //! | level | when | what |
 //! |---|---|---|
 //! | 0 normal | | |
-//! | 1 busy | a queue is overloaded | that queue is served newest first, and its requests wait for less long |
+//! | 1 busy | a queue is overloaded, or the core | that queue is served newest first, and its requests wait for less long; a core that is behind says no a moment later |
 //! | 2 shedding | for two intervals in a row, or the cursor sheds | the cursor moves: the least important are shed before they queue |
-//! | 3 protecting | the cursor sheds some of class `critical` | connections that are shed from close, idle ones sooner |
+//! | 3 protecting | the cursor sheds some of class `critical` | for an upstream: connections that are shed from close, idle ones sooner |
+//! | 4 survival | the core was never less than 250 ms behind, for a second | it takes no new connections: they wait in the kernel's queue |
 //!
 //! It is the highest level that any of the last ten intervals called for: up at once, down after ten quiet ones, so that it doesn't flap, and a
 //! log stays readable.
 
 use std::fmt;
 
+use super::Signal;
 use super::cursor::Reach;
 
 /// How bad it is.
@@ -26,6 +28,8 @@ pub enum Level {
     Shedding,
     /// Important ones, too.
     Protecting,
+    /// Not even that helps.
+    Survival,
 }
 
 /// Which level it is, from one interval to the next.
@@ -45,11 +49,12 @@ impl Levels {
     }
 
     /// An interval is over.
-    pub fn step(&mut self, overloaded: bool, reach: Reach) {
-        self.overloaded = if overloaded { self.overloaded.saturating_add(1) } else { 0 };
-        let by_queue = match self.overloaded {
-            0 => Level::Normal,
-            1 => Level::Busy,
+    pub fn step(&mut self, signal: Signal, reach: Reach) {
+        self.overloaded = if signal == Signal::Quiet { 0 } else { self.overloaded.saturating_add(1) };
+        let by_signal = match (signal, self.overloaded) {
+            (Signal::Drowning, _) => Level::Survival,
+            (_, 0) => Level::Normal,
+            (_, 1) => Level::Busy,
             _ => Level::Shedding,
         };
         let by_cursor = match reach {
@@ -58,14 +63,14 @@ impl Levels {
             Reach::PartOfCritical => Level::Protecting,
         };
         self.holds = self.holds.map(|intervals| intervals.saturating_sub(1));
-        self.holds[by_queue.max(by_cursor) as usize] = QUIET_INTERVALS;
+        self.holds[by_signal.max(by_cursor) as usize] = QUIET_INTERVALS;
         let held = Level::ALL.into_iter().rev().find(|&level| self.holds[level as usize] > 0);
         self.level = held.unwrap_or_default();
     }
 }
 
 impl Level {
-    const ALL: [Level; 4] = [Level::Normal, Level::Busy, Level::Shedding, Level::Protecting];
+    const ALL: [Level; 5] = [Level::Normal, Level::Busy, Level::Shedding, Level::Protecting, Level::Survival];
 }
 
 impl fmt::Display for Level {
@@ -75,6 +80,7 @@ impl fmt::Display for Level {
             Level::Busy => "1 busy",
             Level::Shedding => "2 shedding",
             Level::Protecting => "3 protecting",
+            Level::Survival => "4 survival",
         })
     }
 }
@@ -90,7 +96,7 @@ mod tests {
     fn levels(steps: impl IntoIterator<Item = (bool, Reach)>) -> Vec<Level> {
         let mut levels = Levels::default();
         let step = |(overloaded, reach)| {
-            levels.step(overloaded, reach);
+            levels.step(Signal::from(overloaded), reach);
             levels.level()
         };
         steps.into_iter().map(step).collect()

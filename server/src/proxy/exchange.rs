@@ -152,7 +152,7 @@ pub(super) async fn run<S: Socket>(
             match failure {
                 Failure::Shed(_) => {
                     service.count_shed(job.class);
-                    if gate.upstream.slots.level() == Level::Protecting {
+                    if gate.upstream.slots.level() >= Level::Protecting {
                         line.draining.set(true);
                     }
                 }

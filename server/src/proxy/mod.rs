@@ -93,7 +93,7 @@ impl<S: Socket> Gate<S> {
     /// For how long a client may leave its connection unused.
     fn idle(&self) -> Nanos {
         match self.upstream.slots.level() {
-            Level::Protecting => self.site.idle.min(IDLE_PROTECTING),
+            Level::Protecting | Level::Survival => self.site.idle.min(IDLE_PROTECTING),
             Level::Normal | Level::Busy | Level::Shedding => self.site.idle,
         }
     }

@@ -28,6 +28,7 @@ impl Own {
         };
         match self.why {
             Why::Judged(Verdict::Decided(judged)) => service.render_decided(out, judged, persistence, head_only),
+            Why::Judged(Verdict::Shed(teller)) => service.render_shed(out, teller, persistence, head_only),
             Why::Judged(Verdict::Refused(Refusal::Method)) => not_implemented(out, "CONNECT is not forwarded\n"),
             // Only for those who ask for decisions, which are not asked for here.
             Why::Judged(Verdict::Read { .. }) => not_implemented(out, "decisions are not given here\n"),

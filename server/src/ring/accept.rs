@@ -4,6 +4,7 @@
 //! - **Connection cap.** At the cap nothing is accepted: newcomers wait in the kernel's queue, unharmed, until somebody leaves. Those the
 //!   kernel had already handed over in the same batch wait as bare descriptors in the waiting room, at most one
 //!   backlog of each listener.
+//! - **A core that drowns** accepts nothing either, as if it were at the cap.
 //! - **Draining.** The process has told the kernel to drop new handshakes (see [`crate::listener`]), so what is in the queue or about to
 //!   enter it is all there will be. It is accepted for [`SETTLE`] more, then once more until the queue is empty; then the listener is
 //!   closed. Only a handshake that takes longer than that is refused.
@@ -11,6 +12,7 @@
 
 use std::collections::VecDeque;
 use std::os::fd::OwnedFd;
+use std::rc::Rc;
 use std::time::Duration;
 
 use rustix::io::Errno;
@@ -19,12 +21,14 @@ use rustix::net::SocketFlags;
 use super::token::{Op, Token};
 use super::uring::Uring;
 use crate::drain::Control;
+use crate::overload::gatekeeper::Gatekeeper;
 use crate::socket::Arrival;
 
 pub(super) struct Acceptor {
     listeners: Vec<Listener>,
     /// First come, first served, whichever listener they came to.
     waiting_room: VecDeque<Arrival>,
+    gatekeeper: Option<Rc<Gatekeeper>>,
 }
 
 struct Listener {
@@ -50,9 +54,10 @@ enum Accepting {
 }
 
 impl Acceptor {
-    pub fn new(listeners: Vec<OwnedFd>) -> Acceptor {
+    pub fn new(listeners: Vec<OwnedFd>, gatekeeper: Option<Rc<Gatekeeper>>) -> Acceptor {
         let listener = |socket| Listener { socket: Some(socket), state: Accepting::No, reported: false };
-        Acceptor { listeners: listeners.into_iter().map(listener).collect(), waiting_room: VecDeque::new() }
+        let listeners = listeners.into_iter().map(listener).collect();
+        Acceptor { listeners, waiting_room: VecDeque::new(), gatekeeper }
     }
 
     /// Accepts on all listeners from now on.
@@ -72,7 +77,12 @@ impl Acceptor {
 
     /// Whether a connection just accepted has to wait for another to leave.
     pub fn must_wait(&self, control: &Control) -> bool {
-        control.is_full() || !self.waiting_room.is_empty()
+        self.is_full(control) || !self.waiting_room.is_empty()
+    }
+
+    /// Whether nobody may come in.
+    pub fn is_full(&self, control: &Control) -> bool {
+        control.is_full() || self.gatekeeper.as_ref().is_some_and(|gatekeeper| gatekeeper.is_closed())
     }
 
     pub fn put_in_waiting_room(&mut self, arrival: Arrival, uring: &mut Uring) {

@@ -5,6 +5,7 @@
 
 mod dial;
 mod hang_up;
+mod lag;
 mod life;
 mod receive;
 mod send;
@@ -19,6 +20,7 @@ use io_uring::cqueue;
 use socket2::SockAddr;
 use tollgate_limiter::Nanos;
 
+use self::lag::Lookout;
 use self::send::Flight;
 use super::accept::Acceptor;
 use super::buffers::Buffers;
@@ -63,6 +65,8 @@ pub(super) struct Driver {
     pub(super) phase: Phase,
     /// What the sleep timer is set for.
     alarm: Option<Tick>,
+    /// Who looks how far the core is behind, if anybody.
+    lookout: Option<Lookout>,
 }
 
 /// A connection that has a slot and no task yet.
@@ -84,7 +88,7 @@ impl Driver {
             flights: Vec::new(),
             pool: Vec::new(),
             wheel: Wheel::new(now),
-            acceptor: Acceptor::new(settings.listeners),
+            acceptor: Acceptor::new(settings.listeners, settings.gatekeeper.clone()),
             to_receive: Vec::new(),
             dialled: Vec::new(),
             newborn: Vec::new(),
@@ -100,6 +104,7 @@ impl Driver {
             hurry: false,
             phase: Phase::Serving,
             alarm: None,
+            lookout: settings.gatekeeper.map(Lookout::new),
         };
         driver.acceptor.start(&mut driver.uring);
         Ok(driver)
@@ -115,10 +120,14 @@ impl Driver {
         self.control.pulse(self.core).beat();
         self.woke = false;
         self.ask_for_input();
-        let want = u32::from(!std::mem::take(&mut self.hurry));
+        let looks = self.lookout.as_ref().is_some_and(Lookout::looks);
+        let want = u32::from(!(std::mem::take(&mut self.hurry) || looks));
         self.uring.enter(want, wait)?;
         self.now = self.clock.now();
         let completed = self.reap();
+        if let Some(lookout) = &mut self.lookout {
+            lookout.note(completed, self.now, self.clock);
+        }
         self.land_flights();
         if self.wheel.is_behind(Tick::at(self.now)) {
             self.expire();

@@ -13,17 +13,22 @@ use crate::{
         response::{Persistence, Plain},
     },
     identity::with_peer_id,
+    overload::class::class_of,
     policy::{Keys, Missing, Policies},
 };
 
 impl Service {
     /// Whether the head of a batch lets its content be read.
-    pub(super) fn expect_batch(&self, request: &Request<'_>) -> Verdict {
+    pub(super) fn expect_batch(&self, request: &Request<'_>, now: Nanos) -> Verdict {
         let most_bytes = MOST_BYTES.min(self.limits.body_bytes);
         match request.framing {
             _ if request.method != Method::Post => self.refuse(Refusal::NotPost),
             _ if !is_json(request.field("Content-Type")) => self.refuse(Refusal::NotJson),
             Framing::Length(length) if length > most_bytes => self.refuse(Refusal::BatchTooLarge),
+            // Whole, and before it is read: what it asks for is known only when the work is done. Nobody is charged.
+            _ if self.sheds(self.tally().requests(), now, |gatekeeper| class_of(gatekeeper.priorities(), request)) => {
+                Verdict::Shed(None)
+            }
             _ => Verdict::Read { most_bytes },
         }
     }

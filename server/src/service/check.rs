@@ -6,6 +6,7 @@ use super::{Judged, Peer, Service, Unclear, Verdict};
 use crate::{
     decide::{Profile, Terms},
     http::Request,
+    overload::class::class_of_path,
     policy::Keys,
     service::Refusal,
 };
@@ -14,9 +15,16 @@ impl Service {
     /// What a question of `profile` comes to. Any method will do, and any expectation: they are the end client's.
     pub(super) fn check(&self, request: &Request<'_>, profile: Profile, peer: &mut Peer, now: Nanos) -> Verdict {
         match self.question(request, profile, peer) {
-            Ok((keys, terms)) => {
-                let decision = self.decide(&keys, terms, now);
+            Ok((keys, terms)) if terms.peek => {
+                let decision = self.peek(&keys, terms, now);
                 Verdict::Decided(Judged { key: keys.first, decision, teller: Some(profile) })
+            }
+            Ok((keys, terms)) => {
+                let decision = self.decide_by_all(&keys, terms.cost, now);
+                let judged = Judged { key: keys.first, decision, teller: Some(profile) };
+                self.conclude(judged, now, |gatekeeper| {
+                    class_of_path(gatekeeper.priorities(), request, profile.path(request))
+                })
             }
             Err(unclear) => self.refuse(Refusal::Check(profile, unclear)),
         }
@@ -31,11 +39,8 @@ impl Service {
         Ok((self.keys(request, query, peer).map_err(Unclear::Id)?, terms))
     }
 
-    /// Decides and counts. Who only peeks is answered at once, also where the request itself would have to wait.
-    fn decide(&self, keys: &Keys, terms: Terms, now: Nanos) -> Decision {
-        if !terms.peek {
-            return self.counted(self.decide_by_all(keys, terms.cost, now));
-        }
+    /// Who only peeks is answered at once, also where the request itself would have to wait or be shed.
+    fn peek(&self, keys: &Keys, terms: Terms, now: Nanos) -> Decision {
         self.count(|tally| tally.peeked += 1);
         match self.peek_at_all(keys, terms.cost, now) {
             Decision::Allow { remaining, reset_after, quota_index, would_deny, .. } => {

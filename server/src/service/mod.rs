@@ -8,14 +8,15 @@
 //! | a path other than `/` | 404 |
 //! | another method than GET and HEAD on `/` | 405 with `Allow` |
 //! | no acceptable client id | 400, and no quota is touched |
-//! | all others | what the limiter decides, and further policies if there are any |
+//! | all others | what the limiter decides, and further policies if there are any; what these allow, the core's gatekeeper may still shed |
 
 mod batch;
 mod check;
 mod policies;
 mod refusal;
+mod shed;
 
-use std::{cell::Cell, net::IpAddr, sync::Arc};
+use std::{cell::Cell, net::IpAddr, rc::Rc, sync::Arc};
 
 use tollgate_limiter::{Decision, Key, Limiter, Nanos};
 
@@ -29,7 +30,7 @@ use crate::{
         response::{Answers, Persistence},
     },
     identity::{ClientIdSource, IdError, Trusted, client_address, with_peer_id, with_request_id},
-    overload::class::Class,
+    overload::{class::Class, gatekeeper::Gatekeeper},
     policy::Policies,
     tally::Tally,
 };
@@ -76,6 +77,10 @@ pub struct Service {
     client_id: ClientIdSource,
     /// What else must allow, if anything.
     policies: Option<Arc<Policies>>,
+    /// Who sheds when the core can't keep up, if anybody.
+    gatekeeper: Option<Rc<Gatekeeper>>,
+    /// There is one of the two: a request has more to pass than one limiter.
+    has_more: bool,
     limited_status: LimitedStatus,
     decides: bool,
     trusted: Trusted,
@@ -99,6 +104,8 @@ pub(crate) enum Peer {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verdict {
     Decided(Judged),
+    /// Allowed by the limiter, and turned away by a core that can't keep up; who asked.
+    Shed(Option<Profile>),
     Refused(Refusal),
     /// What is asked for stands in the content, of which at most so many bytes are read.
     Read {
@@ -128,6 +135,8 @@ impl Service {
             id_errors: vec![IdErrorTexts::new(&settings.client_id, settings.limits.id_bytes)],
             client_id: settings.client_id,
             policies: None,
+            gatekeeper: None,
+            has_more: false,
             tally: Cell::default(),
         }
     }
@@ -180,8 +189,8 @@ impl Service {
     /// What `request` comes to at `now`. This is where quota is charged.
     #[inline]
     pub(crate) fn judge(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
-        if let Some(policies) = &self.policies {
-            return self.judge_by_all(policies, request, peer, now);
+        if self.has_more {
+            return self.judge_by_more(request, peer, now);
         }
         match self.admit(request).and_then(|()| self.key(request, peer)) {
             Ok(key) => self.charge(key, now),
@@ -195,7 +204,7 @@ impl Service {
         match self.route(request) {
             Some(_) if !self.may_ask(peer) => self.refuse(Refusal::Stranger),
             Some(Route::Check(profile)) => self.check(request, profile, peer, now),
-            Some(Route::Batch) => self.expect_batch(request),
+            Some(Route::Batch) => self.expect_batch(request, now),
             None => self.refuse(refusal),
         }
     }
@@ -218,10 +227,7 @@ impl Service {
         let verdict = match (request.method, request.expect) {
             (_, Expect::Other) => Err(Refusal::Expectation),
             (Method::Connect, _) => Err(Refusal::Method),
-            _ => match &self.policies {
-                None => self.key(request, peer).map(|key| self.charge(key, now)),
-                Some(policies) => self.charge_all(policies, request, peer, now),
-            },
+            _ => self.charge_by_more(request, peer, now),
         };
         verdict.unwrap_or_else(|refusal| self.refuse(refusal))
     }
@@ -250,6 +256,15 @@ impl Service {
     /// Appends what an allowed client may know of its quota.
     pub(crate) fn limit_fields(&self, out: &mut Vec<u8>, key: Key, decision: Decision) {
         self.answers.allowed_fields(out, decision, self.limiter.quotas(key));
+    }
+
+    /// What a decision comes to: counted, or shed although it allows. `class` is asked only while the core can't keep up.
+    fn conclude(&self, judged: Judged, now: Nanos, class: impl FnOnce(&Gatekeeper) -> Class) -> Verdict {
+        if judged.decision.is_allow() && self.sheds(judged.key, now, class) {
+            return Verdict::Shed(judged.teller);
+        }
+        let decision = self.counted(judged.decision);
+        Verdict::Decided(Judged { decision, ..judged })
     }
 
     fn may_ask(&self, peer: &Peer) -> bool {

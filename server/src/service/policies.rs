@@ -11,6 +11,7 @@ use crate::{
         ratelimit::{Advertised, FIRST, QuotaName},
     },
     identity::{ClientIdSource, IdError, client_address, with_further_id, with_peer_id, with_request_id},
+    overload::class::class_of,
     policy::{IdsPerPeer, Keys, Missing, Policies, Policy, ids_per_peer::PeerKeys, place},
 };
 
@@ -28,35 +29,38 @@ impl Service {
         let texts = policies.further().iter().map(|policy| IdErrorTexts::new(&policy.client_id, id_bytes));
         self.id_errors.extend(texts);
         self.policies = (!policies.is_empty()).then_some(policies);
+        self.has_more = self.policies.is_some() || self.gatekeeper.is_some();
         self
     }
 
-    /// [`Service::judge`] where several policies must allow. Apart, so that one policy alone doesn't pay for it.
+    /// [`Service::judge`] where more than one limiter must allow. Apart, so that one alone doesn't pay for it.
     #[inline(never)]
-    pub(super) fn judge_by_all(
-        &self,
-        policies: &Policies,
-        request: &Request<'_>,
-        peer: &mut Peer,
-        now: Nanos,
-    ) -> Verdict {
-        match self.admit(request).and_then(|()| self.charge_all(policies, request, peer, now)) {
+    pub(super) fn judge_by_more(&self, request: &Request<'_>, peer: &mut Peer, now: Nanos) -> Verdict {
+        match self.admit(request).and_then(|()| self.charge_by_more(request, peer, now)) {
             Ok(verdict) => verdict,
             Err(refusal) => self.judge_elsewhere(request, refusal, peer, now),
         }
     }
 
-    /// Decides by all policies.
-    pub(super) fn charge_all(
+    /// Decides by all policies, and then by the gatekeeper.
+    pub(super) fn charge_by_more(
         &self,
-        policies: &Policies,
         request: &Request<'_>,
         peer: &mut Peer,
         now: Nanos,
     ) -> Result<Verdict, Refusal> {
-        let keys = self.keys(request, request.target.query(), peer).map_err(Refusal::Id)?;
-        let decision = self.counted(policies.decide(&self.limiter, &keys, 1, now));
-        Ok(Verdict::Decided(Judged { key: keys.first, decision, teller: None }))
+        let (key, decision) = match &self.policies {
+            None => {
+                let key = self.key(request, peer)?;
+                (key, self.limiter.decide(key, now))
+            }
+            Some(policies) => {
+                let keys = self.keys(request, request.target.query(), peer).map_err(Refusal::Id)?;
+                (keys.first, policies.decide(&self.limiter, &keys, 1, now))
+            }
+        };
+        let judged = Judged { key, decision, teller: None };
+        Ok(self.conclude(judged, now, |gatekeeper| class_of(gatekeeper.priorities(), request)))
     }
 
     pub(super) fn decide_by_all(&self, keys: &Keys, cost: u32, now: Nanos) -> Decision {

@@ -2,6 +2,7 @@
 
 use tollgate_limiter::Nanos;
 
+use super::paused::No;
 use super::{Session, Stage};
 use crate::{
     http::{CloseReason, body::Body, chunked::Passed, response::Persistence, scan::HeadScan},
@@ -30,9 +31,14 @@ pub(super) struct Held {
     pub head_only: bool,
 }
 
-/// Content that is needed, as far as it has arrived. Boxed, for hardly any session has it.
+/// What hardly any session has to remember; boxed, so that the others are small.
 #[derive(Debug, Default)]
-pub(super) struct Kept(Vec<u8>);
+pub(super) struct Kept {
+    /// Content that is needed, as far as it has arrived.
+    pub content: Vec<u8>,
+    /// What is said later.
+    pub no: Option<No>,
+}
 
 impl Session {
     /// From now on content is kept: what decisions are asked for stands in it.
@@ -59,7 +65,7 @@ impl Session {
         let after = *after;
         let passed = match after {
             After::Decide(_) => {
-                let Kept(content) = &mut **self.kept.get_or_insert_default();
+                let content = &mut self.kept.get_or_insert_default().content;
                 body.advance_with(rest, |data| content.extend_from_slice(data))
             }
             After::NextRequest | After::Answer(_) => body.advance(rest),
@@ -105,7 +111,7 @@ impl Session {
         out: &mut Vec<u8>,
     ) -> Option<Next> {
         let persistence = self.unless_drained(persistence, None, rest, service);
-        let Kept(content) = *self.kept.take().unwrap_or_default();
+        let Kept { content, .. } = *self.kept.take().unwrap_or_default();
         service.decide_batch(&content, now, out, persistence);
         self.after_answer(persistence, None, rest)
     }

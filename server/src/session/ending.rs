@@ -56,7 +56,7 @@ impl Session {
                 After::Decide(_) => (Some(false), CloseReason::Rejected(reject)),
                 After::NextRequest => (None, CloseReason::Rejected(reject)),
             },
-            (Stage::Held(_), _) => return Next::Wait(Nanos::ZERO),
+            (Stage::Held(_) | Stage::Paused(_), _) => return Next::Wait(Nanos::ZERO),
             (Stage::Closed(reason), _) => (None, reason),
         };
         if let Some(head_only) = owed {

@@ -1,5 +1,6 @@
 //! What the streams of one core share: deadlines, news for sleeping tasks, and buffers.
 
+use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Waker;
 
@@ -9,6 +10,7 @@ use tollgate_limiter::Nanos;
 use super::hang_up::{Asked, HangUps};
 use crate::clock::Clock;
 use crate::drain::{Control, Phase};
+use crate::overload::gatekeeper::Gatekeeper;
 use crate::ring;
 use crate::socket::Event;
 use crate::wheel::{Deadline, Tick, Wheel};
@@ -30,6 +32,7 @@ pub(super) struct Hub {
     pub now: Nanos,
     pub draining: bool,
     pub write_timeout: Nanos,
+    gatekeeper: Option<Rc<Gatekeeper>>,
 }
 
 /// One connection, as far as others have to reach it.
@@ -68,7 +71,13 @@ impl Seat {
 }
 
 impl Hub {
-    pub fn new(control: Arc<Control>, core: usize, clock: Clock, write_timeout: Nanos) -> Hub {
+    pub fn new(
+        control: Arc<Control>,
+        core: usize,
+        clock: Clock,
+        write_timeout: Nanos,
+        gatekeeper: Option<Rc<Gatekeeper>>,
+    ) -> Hub {
         let now = clock.now();
         Hub {
             members: Vec::new(),
@@ -84,7 +93,13 @@ impl Hub {
             now,
             draining: false,
             write_timeout,
+            gatekeeper,
         }
+    }
+
+    /// Whether nobody may come in.
+    pub fn is_full(&self) -> bool {
+        self.control.is_full() || self.gatekeeper.as_ref().is_some_and(|gatekeeper| gatekeeper.is_closed())
     }
 
     /// A seat for a connection that was accepted.

@@ -22,7 +22,9 @@ use tollgate_limiter::Nanos;
 
 pub(crate) use socket::StreamSocket;
 
+use crate::clock::Clock;
 use crate::drain::Phase;
+use crate::overload::gatekeeper::Gatekeeper;
 use crate::ring;
 use crate::socket::{Again, EngineSettings};
 use hub::Hub;
@@ -35,8 +37,9 @@ pub(crate) async fn drive(
     on_ready: impl FnOnce(),
     on_tick: impl Fn(u64) -> Again,
 ) {
-    let EngineSettings { listeners, control, core, clock, write_timeout } = settings;
-    let hub = Rc::new(RefCell::new(Hub::new(control, core, clock, Nanos::from(write_timeout))));
+    let EngineSettings { listeners, control, core, clock, write_timeout, gatekeeper } = settings;
+    let hub = Hub::new(control, core, clock, Nanos::from(write_timeout), gatekeeper.clone());
+    let hub = Rc::new(RefCell::new(hub));
     let scratch = Rc::new(RefCell::new(vec![0; SCRATCH].into_boxed_slice()));
     let listeners: Vec<TcpListener> = listeners.into_iter().map(ring::listener).collect();
     on_ready();
@@ -61,7 +64,26 @@ pub(crate) async fn drive(
             glommio::timer::sleep(TICK).await;
         }
     };
-    future::or(ticks, work).await;
+    let served = future::or(ticks, work);
+    match gatekeeper {
+        None => served.await,
+        Some(gatekeeper) => future::or(served, look_out(&hub, clock, &gatekeeper)).await,
+    }
+}
+
+/// Tells how far the core is behind: how much it worked on before it came to a timer that was due. While nobody sends anything it looks less often.
+async fn look_out(hub: &RefCell<Hub>, clock: Clock, gatekeeper: &Gatekeeper) {
+    loop {
+        let before = clock.cpu_time();
+        glommio::timer::sleep(LOOK).await;
+        let work = clock.cpu_time().saturating_sub(before);
+        gatekeeper.note(work.saturating_sub(LOOK.into()), clock.now());
+        let seen = hub.borrow().now;
+        glommio::timer::sleep(REST).await;
+        if hub.borrow().now == seen {
+            glommio::timer::sleep(TICK).await;
+        }
+    }
 }
 
 /// Waits for all of them.
@@ -119,7 +141,7 @@ async fn accept_forever(hub: &RefCell<Hub>, listener: &TcpListener, start: impl 
 
 /// Waits until a connection may come in. In a drain everybody may who is already here.
 async fn wait_for_room(hub: &RefCell<Hub>) {
-    while hub.borrow().control.is_full() && !hub.borrow().draining {
+    while hub.borrow().is_full() && !hub.borrow().draining {
         glommio::timer::sleep(RETRY).await;
     }
 }
@@ -130,6 +152,10 @@ const SCRATCH: usize = 16 << 10;
 const TICK: Duration = Duration::from_millis(67);
 /// How often they are while somebody waits for what the clock brings.
 const SOON: Duration = Duration::from_millis(20);
+/// How long the timer is that may be late. A turn that is shorter says nothing.
+const LOOK: Duration = Duration::from_millis(1);
+/// Between two of them.
+const REST: Duration = Duration::from_millis(9);
 /// How long to wait for descriptors or for others to leave.
 const RETRY: Duration = Duration::from_millis(100);
 /// How long a handshake that had begun when the drain did may take.

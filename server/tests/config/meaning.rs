@@ -51,6 +51,18 @@ fn the_examples_in_the_example_file_are_right() {
     assert_eq!(Upstream { servers: defaults.servers.clone(), ..upstream }, defaults, "the example shows the defaults");
 }
 
+#[test]
+fn a_core_is_judged_only_where_the_file_has_a_table_for_it() {
+    let lag = |text: &str| read(text).expect("it is right").overload.target_lag;
+    let ms = |n| Some(Duration::from_millis(n));
+    assert_eq!(lag("limit = \"5/5s\"\n"), None);
+    assert_eq!(lag("[overload]\n"), ms(5));
+    assert_eq!(lag("[overload]\ninterval = \"6ms\"\n"), ms(3), "what nobody wrote is never wrong");
+    assert_eq!(lag("[overload]\ntarget-lag = \"off\"\n"), None);
+    let priorities = "[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n";
+    assert_eq!(lag(&format!("[overload]\ntarget-lag = \"20ms\"\n{priorities}")), ms(20));
+}
+
 /// The reader names the keys that it knows when it meets one that is nothing like any of them.
 #[test]
 fn the_example_file_shows_every_key() {

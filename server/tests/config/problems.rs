@@ -347,8 +347,15 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "listener[2].address = \"[::]:1\": overlaps with [::1]:1 of listener[1]",
     ),
     ("[overload]\nenabled = \"maybe\"\n", 2, "overload.enabled = \"maybe\": write on or off"),
-    ("[overload]\ntarget = \"5ms\"\n", 2, "overload.target: no such key, did you mean overload.target-delay?"),
+    ("[overload]\ntarget = \"5ms\"\n", 2, "overload.target: no such key, did you mean overload.target-lag?"),
     ("[overload]\ninterval = \"5ms\"\n", 1, "overload.target-delay: must be shorter than overload.interval"),
+    ("[overload]\ntarget-lag = \"2s\"\n", 1, "overload.target-lag: must be shorter than overload.interval"),
+    ("[overload]\ntarget-lag = \"on\"\n", 2, "overload.target-lag = \"on\": "),
+    (
+        "[overload]\ntarget-lag = \"off\"\n[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n",
+        3,
+        "priority[1]: nothing is forwarded, so nothing has to wait: name an upstream, set overload.target-lag",
+    ),
     (
         "[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n",
         1,

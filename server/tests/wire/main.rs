@@ -33,6 +33,7 @@
 //! | a flood of made-up ids | `exhaustion::a_flood_of_new_ids_takes_no_memory_and_frees_nobody` |
 //! | a new id in every request | `rotation::whoever_rotates_gets_so_many_ids_and_others_are_served` |
 //! | a flood of requests on hundreds of connections | `overload::a_flood_on_hundreds_of_connections_leaves_everybody_a_share` |
+//! | a core can't keep up | `overload::a_core_that_cannot_keep_up_sheds_the_less_important_and_recovers`; with a flood of the denied, in the crate: `overload::loop_simulation` |
 //! | the wall clock is stepped | nothing to see: only `Date` reads it, and `clippy.toml` keeps it so |
 //! | the process is stopped and continued | `hostile::a_process_that_was_stopped_for_a_while_goes_on_within_its_limits` |
 //! | a core sleeps while another one has something for it | `idle::a_core_that_sleeps_wakes_for_the_connections_that_another_hands_over` |

@@ -2,10 +2,11 @@
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use super::support::clock::Stopwatch;
+use super::support::clock::{Stopwatch, wait_until};
 use super::support::peer::Peer;
 use super::support::server::{Launch, on_both_engines};
 
@@ -20,23 +21,24 @@ fn fat() -> String {
     format!("GET /?clientId=f HTTP/1.1\r\nHost: g\r\nX-Fat: {}\r\n\r\n", "x".repeat(1000))
 }
 
-/// Keeps `FLOODERS` connections full of `block` until `over`; says how many of them the server has closed.
-fn flood(address: SocketAddr, block: &[u8], over: &AtomicBool) -> usize {
-    let mut flooders: Vec<(Peer, usize)> = (0..FLOODERS).map(|_| (Peer::connect(address), 0)).collect();
+/// Keeps so many connections full of `block` until `over`; says how many of them the server has closed.
+fn flood(address: SocketAddr, flooders: usize, block: &[u8], over: &AtomicBool) -> usize {
+    let count = flooders;
+    let mut flooders: Vec<(Peer, usize)> = (0..count).map(|_| (Peer::connect(address), 0)).collect();
     while !over.load(Ordering::Relaxed) {
         flooders.retain_mut(|(flooder, sent)| {
             *sent = (*sent + flooder.send_some(&block[*sent..])) % block.len();
             flooder.pass_over()
         });
     }
-    FLOODERS - flooders.len()
+    count - flooders.len()
 }
 
 /// The longest that one of a few well-behaved clients waits for an answer while hundreds of connections send `block` without a pause.
 fn worst_wait_beside_a_flood(address: SocketAddr, block: &[u8]) -> (Duration, usize) {
     let over = AtomicBool::new(false);
     thread::scope(|scope| {
-        let flood = scope.spawn(|| flood(address, block, &over));
+        let flood = scope.spawn(|| flood(address, FLOODERS, block, &over));
         let behave = || {
             let mut peer = Peer::connect(address);
             let (watch, mut worst) = (Stopwatch::start(), Duration::ZERO);
@@ -59,6 +61,7 @@ fn worst_wait_beside_a_flood(address: SocketAddr, block: &[u8]) -> (Duration, us
 
 #[test]
 fn a_flood_on_hundreds_of_connections_leaves_everybody_a_share() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
     on_both_engines(|engine| {
         for block in [fat().repeat(150), crumbs().repeat(20)] {
             // A share for each also means that none of the flooders, who send all they owe, misses a deadline of theirs.
@@ -72,7 +75,57 @@ fn a_flood_on_hundreds_of_connections_leaves_everybody_a_share() {
     });
 }
 
+#[test]
+fn a_core_that_cannot_keep_up_sheds_the_less_important_and_recovers() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    on_both_engines(|engine| {
+        let config = "limit = \"1000k/1s,fixed-window\"\n[overload]\ntarget-lag = \"1ms\"\ninterval = \"20ms\"\ntarget-delay = \"1ms\"
+            [[priority]]\nclass = \"critical_plus\"\nmatch = { header = \"X-Class=vip\" }
+            [[priority]]\nclass = \"sheddable\"\nmatch = { header = \"X-Class=bulk\" }\n";
+        let server = Launch::new(engine).config(config).start();
+        let of = |class: &str| format!("GET /?clientId={class} HTTP/1.1\r\nHost: g\r\nX-Class: {class}\r\n\r\n");
+        let ask = |peer: &mut Peer, class: &str| {
+            peer.send(of(class));
+            peer.answer()
+        };
+        let over = AtomicBool::new(false);
+        let (mut vip, mut bulk) = (server.connect(), server.connect());
+        let block = of("bulk").repeat(1000);
+        thread::scope(|scope| {
+            let _over = Over(&over);
+            scope.spawn(|| flood(server.address, FEWER, block.as_bytes(), &over));
+            let mut shed = None;
+            wait_until("one of the least important is shed", || {
+                let answer = ask(&mut bulk, "bulk");
+                shed = (answer.status == 503).then_some(answer);
+                shed.is_some()
+            });
+            let shed = shed.expect("waited for");
+            assert!(shed.body.starts_with("more comes than this gate can answer"), "{engine:?}: {shed:?}");
+            assert!(shed.field("Retry-After").is_some(), "{engine:?}: {shed:?}");
+            wait_until("the important are answered", || ask(&mut vip, "vip").status == 200);
+        });
+        wait_until("all is as before", || (0..20).all(|_| ask(&mut bulk, "bulk").status == 200));
+        let logged = server.logged();
+        assert!(logged.iter().any(|line| line.contains("more comes than this core can answer")), "{logged:#?}");
+    });
+}
+
+/// Ends the flood even if the test panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A flood takes all of a core, and says nothing about one that shares it with another flood.
+static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+
 const FLOODERS: usize = 400;
+/// Enough for turns of several milliseconds, also with optimisation.
+const FEWER: usize = 150;
 /// How long a flood lasts. Whoever starves, starves to the end of it.
 const SPAN: Duration = Duration::from_secs(6);
 /// Many times what a turn of everybody takes, on a machine that is busy with other tests as well.

@@ -38,6 +38,7 @@ fn a_core_that_panics_while_starting_is_an_error_with_its_words() {
         max_connections: 10,
         timeouts: Timeouts::default(),
         upstreams: Arc::default(),
+        gatekeeper: None,
     };
     let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));
     let error = start(&settings, move |core, _| {

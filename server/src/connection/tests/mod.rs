@@ -48,6 +48,7 @@ impl Gate {
             max_connections: 1000,
             timeouts: Timeouts::default(),
             upstreams: Arc::default(),
+            gatekeeper: None,
         };
         change(&mut settings);
         let limiter = Arc::new(Limiter::new(&Settings { seed: 1, ..Settings::default() }).expect("defaults are valid"));

@@ -73,7 +73,7 @@ impl Driver {
 
     /// A connection has left: the next one in the waiting room may come in.
     pub(super) fn make_room(&mut self) {
-        if !self.control.is_full() {
+        if !self.acceptor.is_full(&self.control) {
             if let Some(arrival) = self.acceptor.leave_waiting_room() {
                 self.admit(arrival);
             }
@@ -83,7 +83,7 @@ impl Driver {
 
     /// While newcomers wait, room may also be made on another core, which does not say so.
     pub(super) fn look_for_room(&mut self, listener: usize) {
-        while !self.control.is_full()
+        while !self.acceptor.is_full(&self.control)
             && let Some(arrival) = self.acceptor.leave_waiting_room()
         {
             self.admit(arrival);

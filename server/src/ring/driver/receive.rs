@@ -109,6 +109,9 @@ impl Driver {
             libc::ENOBUFS => {
                 slot.state.set(State::RATIONED);
                 slot.starved.get_or_insert(Tick::at(self.now));
+                if let Some(lookout) = &mut self.lookout {
+                    lookout.starves();
+                }
             }
             // Held, or closing.
             libc::ECANCELED => {}

@@ -11,6 +11,7 @@ mod persistence;
 mod pipeline;
 mod policies;
 mod preamble;
+mod shed;
 mod splits;
 
 use std::sync::Arc;
