@@ -123,12 +123,16 @@ impl Driver {
         let looks = self.lookout.as_ref().is_some_and(Lookout::looks);
         let want = u32::from(!(std::mem::take(&mut self.hurry) || looks));
         self.uring.enter(want, wait)?;
+        // Looked at before what has come makes us ask for more: that is no reason to take these outputs for unsent.
+        let taken = self.uring.submitted_all();
         self.now = self.clock.now();
         let completed = self.reap();
         if let Some(lookout) = &mut self.lookout {
             lookout.note(completed, self.now, self.clock);
         }
-        self.land_flights();
+        if taken {
+            self.land_flights();
+        }
         if self.wheel.is_behind(Tick::at(self.now)) {
             self.expire();
         }

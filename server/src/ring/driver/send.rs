@@ -107,10 +107,10 @@ impl Driver {
         self.sent(index);
     }
 
-    /// Outputs that the kernel took without a word are sent.
+    /// Outputs that the kernel took without a word are sent. To be called when it has taken all of them.
     #[inline]
     pub(super) fn land_flights(&mut self) {
-        if self.flights.is_empty() || !self.uring.submitted_all() || self.uring.overflown() {
+        if self.flights.is_empty() || self.uring.overflown() {
             return;
         }
         let mut flights = std::mem::take(&mut self.flights);
