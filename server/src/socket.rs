@@ -91,6 +91,8 @@ pub trait Socket: Sized {
     /// While input is left with the kernel: asks for [`Event::HungUp`] or [`Event::Failed`] as soon as one has happened, which would otherwise
     /// be seen when the input has been read. Ends with the hold.
     fn watch(&mut self);
+    /// Whether what comes from now on is content, which is only passed on: an engine may bring more of that at once.
+    fn content(&mut self, content: bool);
     /// Asks for [`Event::Expired`] at `at`, give or take a tenth of a second; replaces the last one.
     fn deadline(&mut self, at: Nanos);
     /// Asks for [`Event::Woken`] at `at`, as precisely as the kernel's timers are.

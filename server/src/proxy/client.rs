@@ -50,6 +50,7 @@ async fn attend<S: Socket + 'static>(mut socket: S, gate: Rc<Gate<S>>) {
         blocked: false,
         held: false,
         hung_up: false,
+        content: false,
         alarm: Nanos::MAX,
     };
     client.run().await;
@@ -71,6 +72,8 @@ struct Client<S: Socket> {
     held: bool,
     /// It is known to end there.
     hung_up: bool,
+    /// What the client sends is content.
+    content: bool,
     /// What the timer is set for.
     alarm: Nanos,
 }
@@ -180,6 +183,11 @@ impl<S: Socket + 'static> Client<S> {
         let Client { socket, desk, .. } = self;
         let now = socket.now();
         while socket.read(|bytes| desk.receive(bytes, now)).is_some() {}
+        let content = desk.takes_content();
+        if self.content != content {
+            self.content = content;
+            socket.content(content);
+        }
         if self.owed == Owed::Content {
             // Content may take long, as long as it comes.
             self.owed = Owed::Nothing;

@@ -75,6 +75,11 @@ impl<S: Socket + 'static> Desk<S> {
         if self.full { Owes::Nothing } else { self.intake.owes() }
     }
 
+    /// Whether what comes next is content.
+    pub fn takes_content(&self) -> bool {
+        self.intake.owes() == Owes::Content
+    }
+
     /// Complete heads so far.
     pub fn heads(&self) -> u64 {
         self.intake.heads()

@@ -37,6 +37,7 @@ pub(super) async fn talk<S: Socket>(
         listening: false,
         blocked: false,
         held: false,
+        content: false,
     };
     visit.is_connected(talk.socket.now());
     talk.send_head();
@@ -80,6 +81,8 @@ struct Talk<'t, 'u, S: Socket> {
     blocked: bool,
     /// The upstream isn't read.
     held: bool,
+    /// What it sends is content.
+    content: bool,
 }
 
 /// Whose turn it is.
@@ -176,11 +179,19 @@ impl<S: Socket> Talk<'_, '_, S> {
         if let Some(status) = self.reader.status() {
             self.visit.is_answered(status, self.socket.now());
         }
+        self.expect_content(matches!(self.reader.progress(), Progress::Begun { .. }));
         self.note_what_is_owed(true);
         outcome.map_err(|malformed| {
             self.cut();
             Failure::Malformed(malformed)
         })
+    }
+
+    fn expect_content(&mut self, content: bool) {
+        if self.content != content {
+            self.content = content;
+            self.socket.content(content);
+        }
     }
 
     /// Whether nothing of this exchange is left on the connection.

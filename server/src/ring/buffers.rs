@@ -15,17 +15,31 @@ use io_uring::types::BufRingEntry;
 
 use super::uring::Uring;
 
-/// A group of equal buffers, lent to the kernel.
+/// The buffers of a ring: many small ones for requests, a few large ones for content. Their ids follow each other, so that a queue may hold both.
 pub(super) struct Buffers {
+    small: Lot,
+    large: Lot,
+    /// Per buffer: bytes received, and the next buffer of the same connection.
+    links: Box<[Link]>,
+}
+
+/// How many buffers a group has, a power of two, and of what size.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Shape {
+    pub count: u16,
+    pub size: usize,
+}
+
+/// A group of equal buffers, lent to the kernel.
+struct Lot {
     /// The descriptors the kernel reads; page-aligned as it demands.
     ring: NonNull<BufRingEntry>,
     /// The buffers themselves, by address only: the kernel writes here while we look elsewhere.
     memory: NonNull<u8>,
-    count: u16,
-    size: usize,
+    shape: Shape,
+    /// The id of its first buffer.
+    first: u16,
     tail: u16,
-    /// Per buffer: bytes received, and the next buffer of the same connection.
-    links: Box<[Link]>,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
@@ -54,9 +68,11 @@ impl Chain {
     }
 }
 
-/// The one group a ring has.
-pub(super) const GROUP: u16 = 0;
-/// No buffer: above the largest id, as a group has at most 2^15 buffers.
+/// The group of small buffers.
+pub(super) const SMALL: u16 = 0;
+/// The group of large ones.
+pub(super) const LARGE: u16 = 1;
+/// No buffer: above the largest id.
 const NONE: u16 = u16::MAX;
 const PAGE: usize = 4096;
 /// Buffers start one cache line apart modulo the page. Without it the first line of every buffer, the only one a short
@@ -64,31 +80,14 @@ const PAGE: usize = 4096;
 const STAGGER: usize = 64;
 
 impl Buffers {
-    /// Allocates `count` buffers (a power of two) of `size` bytes and lends them to `uring`. While a receive is under way there, they must
-    /// not be dropped but left behind.
-    pub fn register(uring: &mut Uring, count: u16, size: usize) -> io::Result<Buffers> {
-        assert!(count.is_power_of_two() && count <= 1 << 15, "the kernel takes powers of two up to 2^15");
-        let (ring_layout, memory_layout) = Buffers::layouts(count, size);
-        let allocate = |layout| {
-            // SAFETY: neither layout's size is zero.
-            NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
-        };
-        let ring = allocate(ring_layout).cast();
-        let mut buffers = Buffers {
-            ring,
-            memory: allocate(memory_layout),
-            count,
-            size,
-            tail: 0,
+    /// Allocates the buffers and lends them to `uring`. While a receive is under way there, they must not be dropped but left behind.
+    pub fn register(uring: &mut Uring, small: Shape, large: Shape) -> io::Result<Buffers> {
+        let count = small.count + large.count;
+        Ok(Buffers {
+            small: Lot::register(uring, SMALL, small, 0)?,
+            large: Lot::register(uring, LARGE, large, small.count)?,
             links: vec![Link::default(); usize::from(count)].into_boxed_slice(),
-        };
-        // SAFETY: the kernel touches the memory for a receive only, and both owners, the driver and the probe, drop it only when they have
-        // seen the last one complete; otherwise they forget it.
-        unsafe { uring.register_buffers(ring.as_ptr() as u64, count, GROUP)? };
-        for id in 0..count {
-            buffers.lend(id);
-        }
-        Ok(buffers)
+        })
     }
 
     /// The buffer `id` that a completion named, with `len` bytes in it.
@@ -97,8 +96,9 @@ impl Buffers {
     /// The kernel has just handed it over, and it is taken from that completion once.
     #[inline]
     pub unsafe fn received(&self, id: u16, len: u32) -> Filled {
-        let len = (len as usize).min(self.size);
-        Filled { id, bytes: NonNull::slice_from_raw_parts(self.buffer(id), len) }
+        let lot = if id < self.large.first { &self.small } else { &self.large };
+        let len = (len as usize).min(lot.shape.size);
+        Filled { id, bytes: NonNull::slice_from_raw_parts(lot.buffer(id), len) }
     }
 
     /// Adds a buffer to the end of `chain`.
@@ -130,18 +130,40 @@ impl Buffers {
     /// Lends a buffer that has been read to the kernel again.
     #[inline]
     pub fn give_back(&mut self, filled: Filled) {
-        self.lend(filled.end().0);
+        let (id, _) = filled.end();
+        let lot = if id < self.large.first { &mut self.small } else { &mut self.large };
+        lot.lend(id);
+    }
+}
+
+impl Lot {
+    fn register(uring: &mut Uring, group: u16, shape: Shape, first: u16) -> io::Result<Lot> {
+        assert!(shape.count.is_power_of_two() && shape.count < 1 << 15, "the kernel takes powers of two up to 2^15");
+        let (ring_layout, memory_layout) = Lot::layouts(shape);
+        let allocate = |layout| {
+            // SAFETY: neither layout's size is zero.
+            NonNull::new(unsafe { alloc_zeroed(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
+        };
+        let ring = allocate(ring_layout).cast();
+        let mut lot = Lot { ring, memory: allocate(memory_layout), shape, first, tail: 0 };
+        // SAFETY: the kernel touches the memory for a receive only, and both owners, the driver and the probe, drop it only when they have
+        // seen the last one complete; otherwise they forget it.
+        unsafe { uring.register_buffers(ring.as_ptr() as u64, shape.count, group)? };
+        for id in first..first + shape.count {
+            lot.lend(id);
+        }
+        Ok(lot)
     }
 
     /// Lends buffer `id` to the kernel.
     #[inline]
     fn lend(&mut self, id: u16) {
         let address = self.buffer(id).as_ptr() as u64;
-        let mask = self.count - 1;
+        let mask = self.shape.count - 1;
         // SAFETY: the index is masked by the ring's size, and the kernel does not read entries at or beyond the tail.
         let entry = unsafe { &mut *self.ring.as_ptr().add(usize::from(self.tail & mask)) };
         entry.set_addr(address);
-        entry.set_len(self.size as u32);
+        entry.set_len(self.shape.size as u32);
         entry.set_bid(id);
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: `ring` is the first entry of a registered, page-aligned ring; the tail is the kernel's to read and ours
@@ -151,12 +173,13 @@ impl Buffers {
 
     #[inline]
     fn buffer(&self, id: u16) -> NonNull<u8> {
-        assert!(id < self.count, "the kernel names only buffers it was lent");
-        // SAFETY: the id is in range, so the offset stays inside the allocation.
-        unsafe { self.memory.add(usize::from(id) * (self.size + STAGGER)) }
+        let place = id.wrapping_sub(self.first);
+        assert!(place < self.shape.count, "the kernel names only buffers it was lent");
+        // SAFETY: the place is in range, so the offset stays inside the allocation.
+        unsafe { self.memory.add(usize::from(place) * (self.shape.size + STAGGER)) }
     }
 
-    fn layouts(count: u16, size: usize) -> (Layout, Layout) {
+    fn layouts(Shape { count, size }: Shape) -> (Layout, Layout) {
         let ring = Layout::array::<BufRingEntry>(usize::from(count)).and_then(|layout| layout.align_to(PAGE));
         let memory =
             Layout::array::<u8>(usize::from(count) * (size + STAGGER)).and_then(|layout| layout.align_to(STAGGER));
@@ -164,9 +187,9 @@ impl Buffers {
     }
 }
 
-impl Drop for Buffers {
+impl Drop for Lot {
     fn drop(&mut self) {
-        let (ring, memory) = Buffers::layouts(self.count, self.size);
+        let (ring, memory) = Lot::layouts(self.shape);
         // SAFETY: allocated with these layouts in `register`; whoever drops this has seen every receive end.
         unsafe {
             dealloc(self.ring.as_ptr().cast(), ring);

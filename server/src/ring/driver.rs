@@ -23,7 +23,7 @@ use tollgate_limiter::Nanos;
 use self::lag::Lookout;
 use self::send::Flight;
 use super::accept::Acceptor;
-use super::buffers::Buffers;
+use super::buffers::{Buffers, Shape};
 use super::park::Pillow;
 use super::slots::{News, Slots, State};
 use super::token::{Op, Token};
@@ -78,7 +78,7 @@ pub(super) struct Newborn {
 impl Driver {
     pub fn new(settings: EngineSettings) -> io::Result<Driver> {
         let mut uring = Uring::new(SUBMISSIONS, COMPLETIONS)?;
-        let buffers = ManuallyDrop::new(Buffers::register(&mut uring, BUFFER_COUNT, BUFFER_SIZE)?);
+        let buffers = ManuallyDrop::new(Buffers::register(&mut uring, SMALL_BUFFERS, LARGE_BUFFERS)?);
         let now = settings.clock.now();
         uring.watch(settings.control.bell(settings.core).as_fd().as_raw_fd(), Token::core(Op::Doorbell));
         let mut driver = Driver {
@@ -285,12 +285,14 @@ impl Drop for Driver {
 
 /// Submissions per enter before one has to be made early.
 const SUBMISSIONS: u32 = 1024;
-/// Completions the kernel can leave for one turn: every submission's, and a receive per buffer.
+/// Completions the kernel can leave for one turn: every submission's, and a receive per small buffer; large ones are asked for one by one.
 const COMPLETIONS: u32 = 4096;
 /// Buffers in use at once are at most those of one turn's receives, because every turn's input is read in that turn.
-const BUFFER_COUNT: u16 = 1024;
+///
 /// A request is a hundred bytes or a few; sixteen pipelined ones fit. The kernel fills up to 32 buffers of one connection in one go, so
 /// this also bounds what we may have to keep for it: 64 KiB when it floods us for the first time, one buffer when it is rationed.
-const BUFFER_SIZE: usize = 2048;
+const SMALL_BUFFERS: Shape = Shape { count: 1024, size: 2048 };
+/// For content that is passed on, whose price is that of a turn, not of a byte. Who gets none asks again in the next turn, in order.
+const LARGE_BUFFERS: Shape = Shape { count: 32, size: 32 << 10 };
 
-const _: () = assert!(COMPLETIONS as usize >= BUFFER_COUNT as usize + 2 * SUBMISSIONS as usize);
+const _: () = assert!(COMPLETIONS as usize >= SMALL_BUFFERS.count as usize + 2 * SUBMISSIONS as usize);

@@ -8,7 +8,7 @@ use std::time::Duration;
 use io_uring::cqueue;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 
-use super::buffers::{Buffers, GROUP};
+use super::buffers::{Buffers, SMALL, Shape};
 use super::token::{Op, Token};
 use super::uring::{TaskRun, Uring};
 
@@ -19,7 +19,7 @@ pub(crate) type Reason = String;
 pub(crate) fn probe() -> Result<TaskRun, Reason> {
     let mut uring = Uring::new(8, 32).map_err(|error| format!("io_uring cannot be set up as needed: {error}"))?;
     let buffers =
-        Buffers::register(&mut uring, 4, 64).map_err(|error| format!("no shared receive buffers: {error}"))?;
+        Buffers::register(&mut uring, FEW, FEW).map_err(|error| format!("no shared receive buffers: {error}"))?;
     let pair = || socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None);
     let (ours, theirs) = pair().map_err(|error| format!("no socket pair: {error}"))?;
     let task_run = uring.task_run();
@@ -41,6 +41,7 @@ struct Trial {
     ended: bool,
 }
 
+const FEW: Shape = Shape { count: 4, size: 64 };
 const RECEIVE: Token = Token::core(Op::Receive);
 const SEND: Token = Token::core(Op::Send);
 const RESEND: Token = Token::core(Op::Resend);
@@ -74,7 +75,7 @@ impl Trial {
     /// Two messages arrive, each in a buffer of the group, by one submission.
     fn receives(&mut self, ours: &OwnedFd, theirs: &OwnedFd) -> Result<(), Reason> {
         self.ended = false;
-        self.uring.receive(ours.as_raw_fd(), GROUP, RECEIVE);
+        self.uring.receive(ours.as_raw_fd(), SMALL, RECEIVE);
         for message in [&b"first"[..], b"second"] {
             rustix::io::write(theirs, message).map_err(|error| format!("cannot write to a socket pair: {error}"))?;
             let completion = self.next()?;

@@ -106,6 +106,8 @@ impl State {
     pub const CONNECTING: State = Flags(1 << 12);
     /// The kernel is asked for its end.
     pub const WATCHED: State = Flags(1 << 13);
+    /// What comes is content, which is only passed on.
+    pub const CONTENT: State = Flags(1 << 14);
 }
 
 impl News {

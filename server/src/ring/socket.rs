@@ -105,6 +105,10 @@ impl Socket for RingSocket {
         self.driver.borrow_mut().watch(self.index);
     }
 
+    fn content(&mut self, content: bool) {
+        self.driver.borrow_mut().content(self.index, content);
+    }
+
     #[inline]
     fn deadline(&mut self, at: Nanos) {
         self.driver.borrow_mut().set_deadline(self.index, at);

@@ -208,6 +208,9 @@ impl Socket for StreamSocket {
         }
     }
 
+    // Whatever it is, it is read in pieces of the same size.
+    fn content(&mut self, _content: bool) {}
+
     fn deadline(&mut self, at: Nanos) {
         self.hub.borrow_mut().set_deadline(self.seat, at);
     }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use tollgate_limiter::Nanos;
 
-use super::BUFFER_COUNT;
+use super::SMALL_BUFFERS;
 use crate::clock::Clock;
 use crate::overload::gatekeeper::Gatekeeper;
 
@@ -44,7 +44,7 @@ impl Lookout {
         let starved = std::mem::take(&mut self.starved);
         match self.looks.take() {
             Some(before) => {
-                let turns = 1 + starved / u64::from(BUFFER_COUNT);
+                let turns = 1 + starved / u64::from(SMALL_BUFFERS.count);
                 let work = clock.cpu_time().saturating_sub(before);
                 self.gatekeeper.note(Nanos::new(work.as_u64().saturating_mul(turns)), now);
             }

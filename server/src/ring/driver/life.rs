@@ -4,7 +4,7 @@ use std::os::fd::{FromRawFd, IntoRawFd, OwnedFd};
 
 use io_uring::cqueue;
 
-use super::super::buffers::GROUP;
+use super::super::buffers::SMALL;
 use super::super::slots::{News, State};
 use super::super::token::Op;
 use super::{Driver, Newborn};
@@ -42,7 +42,7 @@ impl Driver {
         if self.phase >= Phase::Draining {
             self.slots[index].news.set(News::DRAINING);
         }
-        self.uring.receive(fd, GROUP, self.slots.token(Op::Receive, index));
+        self.uring.receive(fd, SMALL, self.slots.token(Op::Receive, index));
         self.newborn.push(Newborn { slot: index, listener: arrival.listener });
     }
 

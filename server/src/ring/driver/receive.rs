@@ -4,13 +4,16 @@
 //! wrong for one that sends without a pause: thirty of those would take every buffer there is, and keep what they sent in memory while
 //! their answers wait. So a connection that had to be held, or found no buffer, is *rationed*: it gets one buffer a turn, until what it
 //! sends no longer fills one. And whoever asks first is served first.
+//!
+//! Content that is only passed on is rationed too, from its first full buffer, but in large buffers: its price is that of the turns, not of the
+//! bytes, and in small ones a download cost more than three times the CPU.
 
 use io_uring::cqueue;
 
-use super::super::buffers::{Filled, GROUP};
+use super::super::buffers::{Filled, LARGE, SMALL};
 use super::super::slots::{News, State};
 use super::super::token::{Op, Token};
-use super::{BUFFER_SIZE, Driver};
+use super::{Driver, SMALL_BUFFERS};
 use crate::wheel::Tick;
 
 impl Driver {
@@ -39,6 +42,12 @@ impl Driver {
             slot.news.clear(News::HUNG_UP);
             self.to_receive.push(index);
         }
+    }
+
+    /// What comes from now on is content, or isn't any more.
+    pub fn content(&mut self, index: u32, content: bool) {
+        let state = &mut self.slots[index].state;
+        if content { state.set(State::CONTENT) } else { state.clear(State::CONTENT) }
     }
 
     /// Ends a receive that is with the kernel, if it has not been asked to end already.
@@ -77,14 +86,17 @@ impl Driver {
         if let Some(filled) = filled {
             if result > 0 && !slot.state.has(State::CLOSING) {
                 self.buffers.append(&mut slot.inbox, filled);
+                slot.wake();
                 if slot.state.has(State::RATIONED) {
                     slot.excuse(Tick::at(self.now));
                     slot.starved = None;
-                    if (result as usize) < BUFFER_SIZE {
+                    if (result as usize) < SMALL_BUFFERS.size {
                         slot.state.clear(State::RATIONED);
                     }
+                } else if slot.state.has(State::CONTENT) && result as usize == SMALL_BUFFERS.size {
+                    slot.state.set(State::RATIONED);
+                    self.stop_receiving(token.slot());
                 }
-                slot.wake();
             } else {
                 self.buffers.give_back(filled);
             }
@@ -139,10 +151,10 @@ impl Driver {
             let slot = &mut slots[index];
             if slot.wants_input() && !slot.state.has(State::RECEIVING) {
                 slot.state.set(State::RECEIVING);
-                if slot.state.has(State::RATIONED) {
-                    uring.receive_once(slot.fd, GROUP, token);
-                } else {
-                    uring.receive(slot.fd, GROUP, token);
+                match (slot.state.has(State::RATIONED), slot.state.has(State::CONTENT)) {
+                    (false, _) => uring.receive(slot.fd, SMALL, token),
+                    (true, false) => uring.receive_once(slot.fd, SMALL, token),
+                    (true, true) => uring.receive_once(slot.fd, LARGE, token),
                 }
             }
         }
