@@ -14,7 +14,7 @@
 use crate::debt::raise;
 use crate::slot::{self, Content};
 use crate::sync::{AtomicU128, Ordering, fence};
-use crate::table::{CANDIDATES, Change, Hit, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
+use crate::table::{Change, Hit, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
 use crate::{Nanos, WhenFull};
 
 /// Where a claim got to.
@@ -142,17 +142,22 @@ impl Shard {
     ) -> Claim<S::Answer> {
         // Of two claims of one key, whichever fence comes second in their single order has the other's pending word before its scan.
         fence(Ordering::SeqCst);
-        for other in (0..CANDIDATES).filter(|other| *other != index) {
-            let slot = self.slot(place, other);
-            let word = slot.load(Ordering::Acquire);
-            if slot::tag(word) != place.tag {
-                continue;
-            }
-            let rival_yields = slot::state(word).is_none() && other > index;
-            let (loser, content) = if rival_yields { (slot, word) } else { (mine, pending) };
-            let cleared = swap(loser, content, slot::EMPTY);
-            if !(rival_yields && cleared) {
-                return Claim::Again;
+        for (group, line) in self.candidates(place) {
+            for (at, slot) in line.iter().enumerate() {
+                let other = group * SLOTS_PER_LINE + at;
+                if other == index {
+                    continue;
+                }
+                let word = slot.load(Ordering::Acquire);
+                if slot::tag(word) != place.tag {
+                    continue;
+                }
+                let rival_yields = slot::state(word).is_none() && other > index;
+                let (loser, content) = if rival_yields { (slot, word) } else { (mine, pending) };
+                let cleared = swap(loser, content, slot::EMPTY);
+                if !(rival_yields && cleared) {
+                    return Claim::Again;
+                }
             }
         }
         if let Some(until) = self.debts.owed(place.owner(), now) {
@@ -172,20 +177,23 @@ impl Shard {
     fn scan<S: Steps>(&self, place: &Place, now: Nanos, when_full: WhenFull, steps: &S) -> Scan {
         let mut room: Option<(usize, Pick)> = None;
         let mut first_to_expire: Option<Pick> = None;
-        let (mut live, mut free) = (0, None);
-        for index in 0..CANDIDATES {
-            let word = self.slot(place, index).load(Ordering::Acquire);
-            if slot::tag(word) == place.tag {
-                return if slot::state(word).is_some() { Scan::Confirmed } else { Scan::Pending(index, word) };
-            }
-            let expiry = match slot::content(word) {
-                Content::Empty => Nanos::ZERO,
-                Content::Confirmed(state) => steps.expires(state),
-                Content::Pending { since } => since.saturating_add(ABANDONED),
-            };
-            if expiry <= now {
-                free = free.or(Some(Pick { index, word, displaced: None, expiry }));
-            } else {
+        for (group, line) in self.candidates(place) {
+            let (mut live, mut free) = (0, None);
+            for (at, slot) in line.iter().enumerate() {
+                let index = group * SLOTS_PER_LINE + at;
+                let word = slot.load(Ordering::Acquire);
+                if slot::tag(word) == place.tag {
+                    return if slot::state(word).is_some() { Scan::Confirmed } else { Scan::Pending(index, word) };
+                }
+                let expiry = match slot::content(word) {
+                    Content::Empty => Nanos::ZERO,
+                    Content::Confirmed(state) => steps.expires(state),
+                    Content::Pending { since } => since.saturating_add(ABANDONED),
+                };
+                if expiry <= now {
+                    free = free.or(Some(Pick { index, word, displaced: None, expiry }));
+                    continue;
+                }
                 live += 1;
                 let later = first_to_expire.as_ref().is_some_and(|pick| pick.expiry <= expiry);
                 if slot::state(word).is_some() && !later {
@@ -193,14 +201,11 @@ impl Shard {
                     first_to_expire = Some(Pick { index, word, displaced: Some((owner, expiry)), expiry });
                 }
             }
-            if index % SLOTS_PER_LINE == SLOTS_PER_LINE - 1 {
-                // The first line with at most one live slot is as good as any, and the sooner a line is read the better.
-                let roomier = room.as_ref().is_none_or(|(least, _)| live < *least && *least > 1);
-                match free.take() {
-                    Some(pick) if roomier => room = Some((live, pick)),
-                    _ => {}
-                }
-                live = 0;
+            // The first line with at most one live slot is as good as any, and the sooner a line is read the better.
+            let roomier = room.as_ref().is_none_or(|(least, _)| live < *least && *least > 1);
+            match free {
+                Some(pick) if roomier => room = Some((live, pick)),
+                _ => {}
             }
         }
         match (room, first_to_expire) {

@@ -197,8 +197,7 @@ impl Shard {
     /// The first slot of the owner with such a word, and the word.
     #[inline(always)]
     fn find(&self, place: &Place, such: impl Fn(u128) -> bool) -> Option<(&AtomicU128, u128)> {
-        for group in 0..GROUPS {
-            let line = &self.lines[place.line(group)].0;
+        for (_, line) in self.candidates(place) {
             for slot in line {
                 let word = slot.load(Ordering::Acquire);
                 if slot::tag(word) == place.tag && such(word) {
@@ -209,7 +208,13 @@ impl Shard {
         None
     }
 
-    /// The candidate slot with this index, 0 to [`CANDIDATES`] − 1.
+    /// The candidate lines, by group.
+    #[inline(always)]
+    pub(crate) fn candidates(&self, place: &Place) -> impl Iterator<Item = (usize, &[AtomicU128; SLOTS_PER_LINE])> {
+        (0..GROUPS).map(|group| (group, &self.lines[place.line(group)].0))
+    }
+
+    /// The candidate slot with this index, counted line by line.
     pub(crate) fn slot(&self, place: &Place, index: usize) -> &AtomicU128 {
         &self.lines[place.line(index / SLOTS_PER_LINE)].0[index % SLOTS_PER_LINE]
     }
@@ -305,7 +310,6 @@ pub(crate) const fn debts_per_row(clients: u64) -> usize {
 
 pub(crate) const GROUPS: usize = 3;
 pub(crate) const SLOTS_PER_LINE: usize = if cfg!(loom) { 1 } else { 4 };
-pub(crate) const CANDIDATES: usize = GROUPS * SLOTS_PER_LINE;
 const STRIDE_FACTORS: [u32; GROUPS] = [0, 0x9e37_79b1, 0x85eb_ca77];
 
 /// Of the 32 bytes that a client may cost: a load of 0.55, at which one new client in a million or fewer finds no free slot while others

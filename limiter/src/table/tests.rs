@@ -2,7 +2,7 @@
 
 use proptest::prelude::{any, prop_assert, prop_assert_eq, prop_oneof, proptest};
 
-use super::{CANDIDATES, Change, GROUPS, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
+use super::{Change, GROUPS, NoSlot, Place, SLOTS_PER_LINE, Shard, Steps};
 use crate::algorithm::State;
 use crate::slot;
 use crate::sync::Ordering;
@@ -87,3 +87,5 @@ fn a_claim_that_finds_its_debt_leaves_nothing_behind() {
     assert_eq!(shard.claim(&place, now, WhenFull::Remember, &Once), Err(NoSlot::Debt(over)));
     assert_eq!(shard.slot(&place, 3).load(Ordering::Relaxed), slot::EMPTY);
 }
+
+const CANDIDATES: usize = GROUPS * SLOTS_PER_LINE;
