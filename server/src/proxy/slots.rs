@@ -141,8 +141,9 @@ impl Slots {
 
     /// So many slots there are from now on. Who waits comes in where there are more now; where there are fewer, those who have one keep it.
     pub fn set_most(&self, most: usize) {
-        self.most.set(most);
-        if let Some(control) = &self.control {
+        if self.most.replace(most) != most
+            && let Some(control) = &self.control
+        {
             control.borrow_mut().target.set_most(most);
         }
         self.hand_out(self.last.get());
