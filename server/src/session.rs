@@ -150,8 +150,10 @@ impl Session {
                 }
                 Stage::Closed(reason) => Some(Next::Linger(*reason)),
             };
-            if let Some(next) = step {
-                break next;
+            match step {
+                Some(next) => break next,
+                None if consumed == input.len() && matches!(self.stage, Stage::Head(_)) => break Next::Read,
+                None => {}
             }
         };
         if matches!(next, Next::Close(_) | Next::Linger(_)) {

@@ -1,5 +1,24 @@
 //! Field syntax shared by the parts: tokens, and lists of tokens (RFC 9110 sections 5.6.1 and 5.6.2).
 
+use httparse::{EMPTY_HEADER, Error, Header, Status};
+
+use super::Limits;
+
+/// Hands the fields that `bytes` consist of, the empty line behind them included, to `then`; at most `limit` of them.
+#[inline]
+pub fn read_fields<'b, T>(bytes: &'b [u8], limit: usize, then: impl FnOnce(&[Header<'b>]) -> T) -> Result<T, Error> {
+    let (mut few, mut many) = ([EMPTY_HEADER; FEW], None);
+    let mut read = httparse::parse_headers(bytes, &mut few[..limit.min(FEW)]);
+    if limit > FEW && read == Err(Error::TooManyHeaders) {
+        let many = many.insert([EMPTY_HEADER; Limits::MAX_HEADERS]);
+        read = httparse::parse_headers(bytes, &mut many[..limit.min(Limits::MAX_HEADERS)]);
+    }
+    match read? {
+        Status::Complete((_, fields)) => Ok(then(fields)),
+        Status::Partial => Err(Error::NewLine),
+    }
+}
+
 /// RFC 9110 section 5.6.2.
 #[inline]
 pub fn is_tchar(byte: u8) -> bool {
@@ -23,6 +42,8 @@ pub fn list(value: &[u8]) -> impl Iterator<Item = &[u8]> {
     value.split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|member| !member.is_empty())
 }
 
+/// Most requests have fewer fields, and clearing places for as many as there may be costs more than reading these.
+const FEW: usize = 16;
 const TCHAR: [bool; 256] = byte_table(b"!#$%&'*+-.^_`|~");
 
 /// A table of letters, digits and `others`.

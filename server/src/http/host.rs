@@ -16,10 +16,9 @@ pub fn is_valid(value: &[u8]) -> bool {
         }
         &value[end + 1..]
     } else {
-        let end = value.iter().position(|&byte| byte == b':').unwrap_or(value.len());
-        if !is_registered_name(&value[..end]) {
+        let Some(end) = registered_name(value) else {
             return false;
-        }
+        };
         &value[end..]
     };
     match port {
@@ -34,15 +33,17 @@ pub fn is_authority(value: &[u8]) -> bool {
     !matches!(value.first(), None | Some(b':')) && is_valid(value)
 }
 
-fn is_registered_name(name: &[u8]) -> bool {
-    let mut rest = name;
-    while let Some(at) = rest.iter().position(|&byte| !NAME[byte as usize]) {
-        match &rest[at..] {
-            [b'%', high, low, after @ ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => rest = after,
-            _ => return false,
+/// The length of the registered name at the front of `value`; `None`: a percent sign in it stands for nothing.
+fn registered_name(value: &[u8]) -> Option<usize> {
+    let mut length = 0;
+    loop {
+        length += value[length..].iter().take_while(|&&byte| NAME[byte as usize]).count();
+        match &value[length..] {
+            [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => length += 3,
+            [b'%', ..] => return None,
+            _ => return Some(length),
         }
     }
-    true
 }
 
 /// The inside of the brackets: an IPv6 address, or `v` hex digits `.` characters.

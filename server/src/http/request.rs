@@ -1,18 +1,16 @@
 //! A complete head, read into a [`Request`] or a [`Reject`].
 //!
-//! httparse splits the head and checks names and values; what it tolerates and RFC 9112 does not has been refused by the scan before, and what
+//! httparse splits the fields and checks names and values; what it tolerates and RFC 9112 does not has been refused by the scan before, and what
 //! the fields *mean* is settled here. Only the fields that this server acts on are kept, so a request is a handful of slices.
-
-use std::mem::MaybeUninit;
 
 use httparse::Header;
 
 use super::{
     Limits, Reject,
-    fields::{is_token, list},
+    fields::{list, read_fields},
     framing::{Framing, FramingFields},
     host,
-    request_line::{Method, Target, minor_version},
+    request_line::{self, Method, RequestLine, Target},
     scan::{HeadScan, Scanned},
 };
 
@@ -110,45 +108,12 @@ impl<'b> Request<'b> {
     /// Reads one complete head: first byte of the request line to the CRLF of the empty line.
     #[inline]
     pub fn parse(head: &'b [u8], limits: &Limits, client_field: Option<&str>) -> Result<Request<'b>, Reject> {
-        let mut fields = [const { MaybeUninit::uninit() }; Limits::MAX_HEADERS];
-        let fields = &mut fields[..limits.headers.min(Limits::MAX_HEADERS)];
-        let mut parsed = httparse::Request::new(&mut []);
-        match parsed.parse_with_uninit_headers(head, fields) {
-            Ok(httparse::Status::Complete(_)) => {
-                let method = Method::of(parsed.method.unwrap_or_default().as_bytes());
-                let target = parsed.path.unwrap_or_default().as_bytes();
-                let http10 = parsed.version == Some(0);
-                let line = RequestLine { method, target, http10 };
-                Request::from_parts(head, line, parsed.headers, limits, client_field)
-            }
-            Ok(httparse::Status::Partial) => Err(Reject::Field),
-            Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
-            Err(httparse::Error::Version) => Request::parse_other_version(head, limits, client_field),
-            Err(_) => Err(diagnose(head)),
-        }
-    }
-
-    /// HTTP/1.2 to 1.9, which httparse does not know: read as 1.1 (RFC 9110 section 2.5). Everything else is a reject.
-    #[cold]
-    fn parse_other_version(head: &'b [u8], limits: &Limits, client_field: Option<&str>) -> Result<Request<'b>, Reject> {
-        let line_end = memchr::memmem::find(head, b"\r\n").ok_or(Reject::RequestLine)?;
-        let mut parts = head[..line_end].split(|&byte| byte == b' ');
-        let (Some(method), Some(target), Some(version), None) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
-            return Err(Reject::RequestLine);
-        };
-        minor_version(version)?;
-        let mut fields = [httparse::EMPTY_HEADER; Limits::MAX_HEADERS];
-        let fields = &mut fields[..limits.headers.min(Limits::MAX_HEADERS)];
-        match httparse::parse_headers(&head[line_end + 2..], fields) {
-            Ok(httparse::Status::Complete((_, fields))) => {
-                let line = RequestLine { method: Method::of(method), target, http10: false };
-                Request::from_parts(head, line, fields, limits, client_field)
-            }
-            Err(httparse::Error::TooManyHeaders) => Err(Reject::TooManyFields),
-            Ok(httparse::Status::Partial) | Err(_) => Err(diagnose(head)),
-        }
+        let (line, rest) = request_line::split(head)?;
+        read_fields(rest, limits.headers, |fields| Request::from_parts(head, line, fields, limits, client_field))
+            .unwrap_or_else(|error| match error {
+                httparse::Error::TooManyHeaders => Err(Reject::TooManyFields),
+                _ => Err(diagnose(rest)),
+            })
     }
 
     #[inline]
@@ -160,7 +125,6 @@ impl<'b> Request<'b> {
         client_field: Option<&str>,
     ) -> Result<Request<'b>, Reject> {
         let RequestLine { method, target, http10 } = line;
-        let target = Target::parse(method, target)?;
         let mut meaning = Meaning::default();
         for field in fields {
             meaning.take(field, client_field)?;
@@ -197,14 +161,6 @@ impl<'b> Request<'b> {
             (Some(_), Some(_)) => FieldValue::Repeated,
         }
     }
-}
-
-/// A request line, taken apart.
-#[derive(Clone, Copy)]
-struct RequestLine<'b> {
-    method: Method,
-    target: &'b [u8],
-    http10: bool,
 }
 
 /// What the fields seen so far mean.
@@ -265,36 +221,23 @@ impl<'b> Meaning<'b> {
     }
 }
 
-/// Says what is wrong with a head that httparse refused: the first line in which something is.
+/// Says what is wrong with fields that httparse refused: the first line in which something is.
 #[cold]
-fn diagnose(head: &[u8]) -> Reject {
-    let mut rest = head;
-    let mut request_line = true;
-    while let Some(end) = memchr::memmem::find(rest, b"\r\n") {
-        let line = &rest[..end];
+fn diagnose(mut fields: &[u8]) -> Reject {
+    while let Some(end) = memchr::memmem::find(fields, b"\r\n") {
+        let line = &fields[..end];
         if line.contains(&b'\r') {
             return Reject::BareCr;
         }
-        if request_line {
-            let mut parts = line.split(|&byte| byte == b' ');
-            let method = parts.next().unwrap_or_default();
-            let target = parts.next().unwrap_or_default();
-            let version = parts.next().unwrap_or_default();
-            if !is_token(method) || target.is_empty() || minor_version(version).is_err() || parts.next().is_some() {
-                return Reject::RequestLine;
-            }
-            if !target.iter().all(u8::is_ascii_graphic) {
-                return Reject::Target;
-            }
-        } else if matches!(line.first(), Some(b' ' | b'\t')) {
+        if matches!(line.first(), Some(b' ' | b'\t')) {
             return Reject::ObsFold;
-        } else if let Some(colon) = memchr::memchr(b':', line)
+        }
+        if let Some(colon) = memchr::memchr(b':', line)
             && line[..colon].last().is_some_and(u8::is_ascii_whitespace)
         {
             return Reject::SpaceBeforeColon;
         }
-        request_line = false;
-        rest = &rest[end + 2..];
+        fields = &fields[end + 2..];
     }
     Reject::Field
 }

@@ -1,6 +1,42 @@
 //! The request line: method, target, version (RFC 9112 section 3).
 
-use super::{Reject, host};
+use super::{
+    Reject,
+    fields::{byte_table, is_token},
+    host,
+};
+
+/// A request line, taken apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RequestLine<'b> {
+    /// What is to be done.
+    pub method: Method,
+    /// With what.
+    pub target: Target<'b>,
+    /// Not HTTP/1.1, nor one of the versions after it.
+    pub http10: bool,
+}
+
+/// Takes the first line of a head apart. The rest is what follows its CRLF.
+#[inline]
+pub fn split(head: &[u8]) -> Result<(RequestLine<'_>, &[u8]), Reject> {
+    let end = memchr::memchr(b'\r', head).ok_or(Reject::RequestLine)?;
+    let (line, rest) = (&head[..end], head[end..].strip_prefix(b"\r\n").ok_or(Reject::BareCr)?);
+    let (token, line) = at_space(line)?;
+    let (target, version) = at_space(line)?;
+    let http10 = minor_version(version)? == 0;
+    let method = Method::of(token);
+    if target.is_empty() || (method == Method::Unknown && !is_token(token)) {
+        return Err(Reject::RequestLine);
+    }
+    Ok((RequestLine { method, target: Target::parse(method, target)?, http10 }, rest))
+}
+
+#[inline]
+fn at_space(text: &[u8]) -> Result<(&[u8], &[u8]), Reject> {
+    let space = memchr::memchr(b' ', text).ok_or(Reject::RequestLine)?;
+    Ok((&text[..space], &text[space + 1..]))
+}
 
 /// A method, as far as this server tells them apart. Methods are case-sensitive: `get` is an unknown one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,7 +112,7 @@ impl<'b> Target<'b> {
     /// Reads the target of a request whose method is `method`.
     #[inline]
     pub fn parse(method: Method, text: &'b [u8]) -> Result<Target<'b>, Reject> {
-        if !text.is_ascii() || text.contains(&b'#') {
+        if !text.iter().all(|&byte| TARGET[byte as usize]) {
             return Err(Reject::Target);
         }
         match (method, text) {
@@ -138,3 +174,6 @@ pub fn minor_version(text: &[u8]) -> Result<u8, Reject> {
         _ => Err(Reject::RequestLine),
     }
 }
+
+/// What a target may consist of: visible ASCII but the number sign, which ends a URI as far as servers are concerned.
+const TARGET: [bool; 256] = byte_table(b"!\"$%&'()*+,-./:;<=>?@[\\]^_`{|}~");

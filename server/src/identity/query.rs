@@ -6,16 +6,26 @@ use super::IdError;
 // Always: looked for in every request, and a second caller is enough for a compiler to make it a call.
 #[inline(always)]
 pub(crate) fn parameter<'a>(query: &'a [u8], name: &[u8]) -> Result<&'a [u8], IdError> {
-    for parameter in query.split(|&byte| byte == b'&') {
-        let (its_name, value) = match memchr::memchr(b'=', parameter) {
-            Some(at) => (&parameter[..at], &parameter[at + 1..]),
-            None => (parameter, &[][..]),
-        };
+    let mut rest = Some(query);
+    while let Some(query) = rest {
+        let parameter;
+        (parameter, rest) = cut(query, b'&');
+        let (its_name, value) = cut(parameter, b'=');
+        let value = value.unwrap_or_default();
         if its_name == name || (its_name.contains(&b'%') && decodes_to(its_name, name)) {
             return Ok(value);
         }
     }
     Err(IdError::Missing)
+}
+
+/// What stands before the first `separator`, and after it.
+#[inline]
+fn cut(text: &[u8], separator: u8) -> (&[u8], Option<&[u8]>) {
+    match memchr::memchr(separator, text) {
+        Some(at) => (&text[..at], Some(&text[at + 1..])),
+        None => (text, None),
+    }
 }
 
 pub(super) fn decode<'a>(text: &[u8], buffer: &'a mut [u8]) -> Result<&'a [u8], IdError> {

@@ -5,7 +5,13 @@ use std::net::IpAddr;
 
 use httparse::Header;
 
-use super::super::{Limits, Request, decimal, fields::list, framing::Framing, request::Expect, request_line::Target};
+use super::super::{
+    Limits, Request, decimal,
+    fields::{list, read_fields},
+    framing::Framing,
+    request::Expect,
+    request_line::Target,
+};
 use super::fields::{Nominated, TooManyOptions, push};
 
 /// What the upstream is to know besides the request itself.
@@ -36,12 +42,21 @@ impl From<TooManyOptions> for NotForwarded {
 
 /// Writes the head for the upstream of `request`, which was read from `head`.
 pub fn onward(head: &[u8], request: &Request<'_>, to: &Onward<'_>, out: &mut Vec<u8>) -> Result<(), NotForwarded> {
-    let line_end = memchr::memmem::find(head, b"\r\n").unwrap_or(head.len());
+    let line_end = memchr::memchr(b'\r', head).unwrap_or(head.len());
     let (line, rest) = head.split_at(line_end);
-    let mut fields = [httparse::EMPTY_HEADER; Limits::MAX_HEADERS];
+    let rest = rest.get(2..).unwrap_or_default();
     // The same reader has read them before, so it can only succeed.
-    let read = httparse::parse_headers(rest.get(2..).unwrap_or_default(), &mut fields);
-    let Ok(httparse::Status::Complete((_, fields))) = read else { return Err(NotForwarded::ConnectionOptions) };
+    read_fields(rest, Limits::MAX_HEADERS, |fields| write(line, fields, request, to, out))
+        .unwrap_or(Err(NotForwarded::ConnectionOptions))
+}
+
+fn write(
+    line: &[u8],
+    fields: &[Header<'_>],
+    request: &Request<'_>,
+    to: &Onward<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), NotForwarded> {
     let nominated = Nominated::of(fields)?;
     if nominated.has("upgrade") && fields.iter().any(is_unknown_upgrade) {
         return Err(NotForwarded::Upgrade);
