@@ -139,11 +139,16 @@ impl Driver {
         Ok(completed || self.woke)
     }
 
-    /// Whether every task has been heard and there is nothing to hand to the kernel. A task that ran while the core sleeps would wait
-    /// in vain for its output to go.
+    /// Whether every task has been heard, there is nothing to hand to the kernel, and the gatekeeper has nothing to learn. A task that ran while the core
+    /// sleeps would wait in vain for its output to go.
     pub fn is_at_rest(&mut self) -> bool {
         let nothing_to_do = !self.woke && !self.hurry && !self.rung;
-        nothing_to_do && self.to_receive.is_empty() && self.flights.is_empty() && self.uring.submitted_all()
+        let is_awake = self.lookout.as_ref().is_some_and(Lookout::is_awake);
+        !is_awake
+            && nothing_to_do
+            && self.to_receive.is_empty()
+            && self.flights.is_empty()
+            && self.uring.submitted_all()
     }
 
     #[inline]

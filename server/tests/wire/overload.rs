@@ -113,6 +113,29 @@ fn a_core_that_cannot_keep_up_sheds_the_less_important_and_recovers() {
     });
 }
 
+#[test]
+fn a_core_that_was_behind_knows_that_it_has_caught_up_although_nobody_comes() {
+    let _alone = ONE_AT_A_TIME.lock().unwrap_or_else(PoisonError::into_inner);
+    on_both_engines(|engine| {
+        // No deadline wakes a core that sleeps.
+        let config = "limit = \"1000k/1s,fixed-window\"\n[overload]\ntarget-lag = \"1ms\"
+            [timeouts]\nhead = \"10m\"\nidle = \"10m\"\nbody = \"10m\"\nwrite = \"10m\"\n";
+        let server = Launch::new(engine).config(config).start();
+        let over = AtomicBool::new(false);
+        let (mut client, mut witness) = (server.connect(), server.connect());
+        let block = "GET /?clientId=f HTTP/1.1\r\nHost: g\r\n\r\n".repeat(1000);
+        thread::scope(|scope| {
+            let _over = Over(&over);
+            scope.spawn(|| flood(server.address, FEWER, block.as_bytes(), &over));
+            wait_until("somebody is shed", || client.get("f").status == 503);
+        });
+        drop(client);
+        witness.sees_nothing_for(SETTLED);
+        let logged = server.logged();
+        assert!(logged.iter().any(|line| line.contains("the core catches up level=0")), "{engine:?}: {logged:#?}");
+    });
+}
+
 /// Ends the flood even if the test panics.
 struct Over<'a>(&'a AtomicBool);
 
@@ -130,5 +153,7 @@ const FLOODERS: usize = 400;
 const FEWER: usize = 150;
 /// How long a flood lasts. Whoever starves, starves to the end of it.
 const SPAN: Duration = Duration::from_secs(6);
+/// What arrived before the end of a flood is answered, and a second after that the level is as it was.
+const SETTLED: Duration = Duration::from_secs(5);
 /// Twice what a turn of everybody takes without optimisation, and half of what it takes where some get more than a share.
 const GENEROUS: Duration = Duration::from_secs(3);

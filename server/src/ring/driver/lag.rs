@@ -5,6 +5,8 @@
 //!
 //! A turn that waited for nothing in vain says that the core is not behind at all. When there are too few buffers for all who have sent something,
 //! some wait for several turns: so many as there are times more of them than buffers.
+//!
+//! A core that was behind goes on turning, although nobody comes, until the gatekeeper knows that it isn't any more: asleep it would never tell.
 
 use std::rc::Rc;
 
@@ -26,6 +28,11 @@ pub(super) struct Lookout {
 impl Lookout {
     pub fn new(gatekeeper: Rc<Gatekeeper>) -> Lookout {
         Lookout { gatekeeper, looks: None, starved: 0 }
+    }
+
+    /// Whether the gatekeeper still has something to learn from turns that bring nothing.
+    pub fn is_awake(&self) -> bool {
+        self.gatekeeper.is_awake()
     }
 
     /// Whether the turn that begins is not to wait.
