@@ -50,6 +50,8 @@ pub struct Gatekeeper {
     /// Requests are counted.
     awake: Cell<bool>,
     level: Cell<Level>,
+    /// Nobody new comes in.
+    closed: Cell<bool>,
 }
 
 #[derive(Debug)]
@@ -60,6 +62,8 @@ struct State {
     interval: Nanos,
     /// When the interval of the pace ends.
     ends: Nanos,
+    /// Until then nobody new comes in, if the level says so, too.
+    closed_until: Nanos,
 }
 
 impl Gatekeeper {
@@ -72,6 +76,7 @@ impl Gatekeeper {
             pace: Pace::default(),
             interval: delays.interval,
             ends: Nanos::ZERO,
+            closed_until: Nanos::ZERO,
         };
         Gatekeeper {
             core,
@@ -79,6 +84,7 @@ impl Gatekeeper {
             state: RefCell::new(state),
             awake: Cell::new(false),
             level: Cell::new(Level::Normal),
+            closed: Cell::new(false),
         }
     }
 
@@ -111,7 +117,7 @@ impl Gatekeeper {
 
     /// Whether new connections are to wait in the kernel's queue.
     pub fn is_closed(&self) -> bool {
-        self.level.get() >= Level::Survival
+        self.closed.get()
     }
 
     /// How bad it is.
@@ -142,7 +148,7 @@ impl Gatekeeper {
         if !self.awake.get() {
             return;
         }
-        let State { lag, admission, pace, interval, ends } = state;
+        let State { lag, admission, pace, interval, ends, closed_until } = state;
         let before = admission.turn(now, || lag.signal(now));
         if now >= *ends {
             let over = now.saturating_sub(*ends).saturating_add(*interval);
@@ -151,6 +157,10 @@ impl Gatekeeper {
         }
         let level = admission.level();
         self.level.set(level);
+        if lag.signal(now) == Signal::Drowning {
+            *closed_until = now.saturating_add(CLOSED_FOR);
+        }
+        self.closed.set(level >= Level::Survival && now < *closed_until);
         if level == Level::Normal && lag.signal(now) == Signal::Quiet {
             self.awake.set(false);
         }
@@ -164,6 +174,9 @@ impl Gatekeeper {
         }
     }
 }
+
+/// For so long after a core drowned it takes no new connections. A level lasts for ten intervals, and where those are long the kernel's queue wouldn't.
+const CLOSED_FOR: Nanos = Nanos::from_secs(1);
 
 #[cfg(test)]
 mod tests {
@@ -226,5 +239,16 @@ mod tests {
         assert!(gatekeeper.is_closed());
         turns(&gatekeeper, now, 63_600, 20, 10);
         assert!(!gatekeeper.is_closed() && gatekeeper.level() >= Level::Shedding);
+    }
+
+    #[test]
+    fn a_core_that_drowned_takes_connections_a_second_after_also_where_intervals_are_long() {
+        let delays = Delays { target: ms(5), interval: ms(10_000) };
+        let gatekeeper = Gatekeeper::new(&GatekeeperSettings { delays, priorities: Arc::from([]) }, 0);
+        let now = &mut 60_000;
+        turns(&gatekeeper, now, 75_000, 300, 10);
+        assert!(gatekeeper.is_closed());
+        turns(&gatekeeper, now, 76_600, 1, 10);
+        assert!(!gatekeeper.is_closed() && gatekeeper.level() == Level::Survival);
     }
 }

@@ -6,7 +6,7 @@
 //! | 1 busy | a queue is overloaded, or the core | that queue is served newest first, and its requests wait for less long; a core that is behind says no a moment later |
 //! | 2 shedding | for two intervals in a row, or the cursor sheds | the cursor moves: the least important are shed before they queue |
 //! | 3 protecting | the cursor sheds some of class `critical` | for an upstream: connections that are shed from close, idle ones sooner |
-//! | 4 survival | the core was never less than 250 ms behind, for a second | it takes no new connections: they wait in the kernel's queue |
+//! | 4 survival | the core was never less than 250 ms behind, for a second | it takes no new connections until a second after: they wait in the kernel's queue |
 //!
 //! It is the highest level that any of the last ten intervals called for: up at once, down after ten quiet ones, so that it doesn't flap, and a
 //! log stays readable.
