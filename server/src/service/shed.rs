@@ -74,7 +74,7 @@ const BODY: &str = "more comes than this gate can answer: try again in a moment\
 const RETRY: [&str; 3] = ["Retry-After: 1\r\n", "Retry-After: 2\r\n", "Retry-After: 3\r\n"];
 /// As in an answer that says why a client is denied.
 const RETRY_TOLD: [&str; 3] = [
-    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nRetry-After: 1\r\n",
-    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nRetry-After: 2\r\n",
-    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nRetry-After: 3\r\n",
+    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nX-Tollgate-Policy: none\r\nRetry-After: 1\r\n",
+    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nX-Tollgate-Policy: none\r\nRetry-After: 2\r\n",
+    "Cache-Control: no-store\r\nX-Tollgate-Decision: deny\r\nX-Tollgate-Reason: overload\r\nX-Tollgate-Policy: none\r\nRetry-After: 3\r\n",
 ];

@@ -78,6 +78,7 @@ fn every_caller_is_told_in_words_that_it_understands_and_a_moment_later() {
         assert!(["1", "2", "3"].contains(&seconds), "{request}: {seconds}");
         let reason = request.contains("/check").then_some("overload");
         assert_eq!(answer.field("X-Tollgate-Reason"), reason, "{request}");
+        assert_eq!(answer.field("X-Tollgate-Policy"), reason.and(Some("none")), "{request}: no quota denied it");
         assert!(answer.field("Connection").is_none(), "a new connection would only be more work");
     }
     let tally = service.tally();
