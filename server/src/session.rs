@@ -234,7 +234,8 @@ impl Session {
             }
             verdict => {
                 let no = No { verdict, body, waits_for_continue, persistence, head_only };
-                if service.holds_back() {
+                // In a drain nobody is to ask again, and whatever waits makes it longer.
+                if service.holds_back() && !self.draining {
                     return self.hold_back(no, rest, now, service, out);
                 }
                 self.say_no(no, rest, service, out)

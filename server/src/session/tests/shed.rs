@@ -136,3 +136,16 @@ fn what_follows_a_request_that_is_held_back_is_answered_after_it() {
     }
     assert_eq!(statuses, [503, 405, 200]);
 }
+
+#[test]
+fn a_drain_waits_for_one_answer_that_is_held_back_and_not_for_all_that_follow() {
+    let service = service();
+    (0..3).for_each(|_| drop(told(&service, &get("X-Vip: 1\r\n"))));
+    let mut session = Session::new(Some(LOCALHOST));
+    let got = give(&mut session, &service, get("").repeat(9).as_bytes(), NOW);
+    let Next::Wait(span) = got.next else { panic!("{got:?}") };
+    session.drain();
+    let got = give(&mut session, &service, get("").repeat(8).as_bytes(), NOW.saturating_add(span));
+    assert_eq!(got.statuses(), [503; 9]);
+    assert!(got.closes() && got.answers[8].closes(), "{got:?}");
+}
