@@ -158,7 +158,13 @@ pub(super) fn check(
     problems: &mut Vec<Problem>,
 ) {
     if let (Some((at, _)), [], None) = (priorities.first(), upstreams, overload.lags()) {
-        let what = "nothing is forwarded, so nothing has to wait: name an upstream, set overload.target-lag (like \"5ms\"), or drop the priorities";
+        let cure = match overload.target_lag {
+            Some(_) => "set overload.enabled = true",
+            None => "set overload.target-lag (like \"5ms\")",
+        };
+        let what = format_args!(
+            "nothing is forwarded, so nothing has to wait: name an upstream, {cure}, or drop the priorities"
+        );
         problems.push(at.problem(what));
     }
 }

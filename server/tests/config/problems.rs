@@ -357,6 +357,11 @@ const BROKEN: &[(&str, usize, &str)] = &[
         "priority[1]: nothing is forwarded, so nothing has to wait: name an upstream, set overload.target-lag",
     ),
     (
+        "[overload]\nenabled = false\n[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n",
+        3,
+        "priority[1]: nothing is forwarded, so nothing has to wait: name an upstream, set overload.enabled = true",
+    ),
+    (
         "[[priority]]\nclass = \"sheddable\"\nmatch = { method = \"GET\" }\n",
         1,
         "priority[1]: nothing is forwarded, so nothing has to wait: name an upstream",
