@@ -203,7 +203,13 @@ impl<S: Socket + 'static> Client<S> {
         let after = self.desk.write(&mut output);
         self.socket.send(output);
         match after {
-            After::More => None,
+            After::More => {
+                if self.desk.replies.are_due() {
+                    // There was more than goes out at once: to ask is to be told when that is gone.
+                    self.socket.sending();
+                }
+                None
+            }
             After::Close => Some(End::Linger),
             After::Cut { reset } => Some(End::Cut { reset }),
         }

@@ -7,7 +7,7 @@ use crate::support::clock::PATIENCE;
 use crate::support::peer::Ending;
 use crate::support::server::{Launch, on_both_engines};
 use crate::upstream::Upstream;
-use crate::{gate, ok, request};
+use crate::{gate, gate_with, ok, request};
 
 /// Opens once.
 #[derive(Clone, Default)]
@@ -60,6 +60,40 @@ fn pipelined_requests_are_upstream_together_and_answered_in_order() {
         }
     });
 }
+
+#[test]
+fn more_answers_than_go_out_at_once_follow_without_anything_else_happening() {
+    on_both_engines(|engine| {
+        let latch = Latch::default();
+        let upstream = Upstream::start({
+            let latch = latch.clone();
+            move |visit| {
+                while let Some(request) = visit.request() {
+                    if request.line().contains("/slow") {
+                        latch.wait();
+                    }
+                    visit.peer.try_send(ok(&"x".repeat(LONG)));
+                }
+            }
+        });
+        let server = gate_with(engine, upstream.address, "max-in-flight = 16");
+        let mut peer = server.connect();
+        peer.send(request("/slow") + &request("/").repeat(15));
+        // All of the others get a slot when all but the slow one are in the gate.
+        let mut other = server.connect();
+        other.send(request("/").repeat(15));
+        for _ in 0..15 {
+            assert_eq!(get(&mut other).text().len(), LONG);
+        }
+        latch.open();
+        for _ in 0..16 {
+            assert_eq!(get(&mut peer).text().len(), LONG);
+        }
+    });
+}
+
+/// Fifteen of these are more than one output, and each is less than the gate keeps of an answer that waits its turn.
+const LONG: usize = 3900;
 
 #[test]
 fn answers_of_our_own_keep_their_place_among_those_of_the_upstream() {
