@@ -19,6 +19,7 @@
 //! for different reasons; each counts those that it is shown.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::sync::Arc;
 
 use tollgate_limiter::Nanos;
@@ -64,6 +65,18 @@ struct State {
     ends: Nanos,
     /// Until then nobody new comes in, if the level says so, too.
     closed_until: Nanos,
+    relapse: Relapse,
+}
+
+/// A flood that stops only as long as it is held back comes again when it isn't any more. So whoever relapses is held back for longer each time.
+#[derive(Debug, Default)]
+struct Relapse {
+    /// When the core was behind last.
+    behind: Nanos,
+    /// For so long after that it isn't taken for well.
+    hold: Nanos,
+    /// When it was well again.
+    well: Option<Nanos>,
 }
 
 impl Gatekeeper {
@@ -77,6 +90,7 @@ impl Gatekeeper {
             interval: delays.interval,
             ends: Nanos::ZERO,
             closed_until: Nanos::ZERO,
+            relapse: Relapse::default(),
         };
         Gatekeeper {
             core,
@@ -148,32 +162,59 @@ impl Gatekeeper {
         if !self.awake.get() {
             return;
         }
-        let State { lag, admission, pace, interval, ends, closed_until } = state;
-        let before = admission.turn(now, || lag.signal(now));
+        let State { lag, admission, pace, interval, ends, closed_until, relapse } = state;
+        admission.turn(now, || lag.signal(now));
         if now >= *ends {
             let over = now.saturating_sub(*ends).saturating_add(*interval);
             pace.turn(lag.signal(now) != Signal::Quiet, over);
             *ends = now.saturating_add(*interval);
         }
-        let level = admission.level();
-        self.level.set(level);
-        if lag.signal(now) == Signal::Drowning {
+        let signal = lag.signal(now);
+        if signal == Signal::Drowning {
             *closed_until = now.saturating_add(CLOSED_FOR);
         }
+        let level = relapse.level(admission.level(), signal, now);
         self.closed.set(level >= Level::Survival && now < *closed_until);
-        if level == Level::Normal && lag.signal(now) == Signal::Quiet {
+        if level == Level::Normal && signal == Signal::Quiet {
             self.awake.set(false);
         }
-        if let Some(before) = before {
-            let core = self.core;
-            if level > before {
-                tracing::warn!(%level, %before, core, "more comes than this core can answer");
-            } else {
-                tracing::info!(%level, %before, core, "the core catches up");
-            }
+        let before = self.level.replace(level);
+        let core = self.core;
+        match level.cmp(&before) {
+            Ordering::Greater => tracing::warn!(%level, %before, core, "more comes than this core can answer"),
+            Ordering::Less => tracing::info!(%level, %before, core, "the core catches up"),
+            Ordering::Equal => {}
         }
     }
 }
+
+impl Relapse {
+    /// The level that holds, where `level` is what the last intervals called for.
+    fn level(&mut self, level: Level, signal: Signal, now: Nanos) -> Level {
+        if signal != Signal::Quiet {
+            self.behind = now;
+            if let Some(well) = self.well.take() {
+                let soon = now.saturating_sub(well) < SOON.saturating_add(self.hold);
+                let doubled = Nanos::new(self.hold.as_u64() * 2).max(HOLD).min(HOLD_LONGEST);
+                self.hold = if soon { doubled } else { Nanos::ZERO };
+            }
+        }
+        if level > Level::Normal {
+            return level;
+        }
+        if now < self.behind.saturating_add(self.hold) {
+            return Level::Busy;
+        }
+        self.well.get_or_insert(now);
+        Level::Normal
+    }
+}
+
+/// A core that is behind again so soon after it was well has not been cured.
+const SOON: Nanos = Nanos::from_secs(5);
+/// For how long it is held back then, the first time, and at most.
+const HOLD: Nanos = Nanos::from_secs(2);
+const HOLD_LONGEST: Nanos = Nanos::from_secs(60);
 
 /// For so long after a core drowned it takes no new connections. A level lasts for ten intervals, and where those are long the kernel's queue wouldn't.
 const CLOSED_FOR: Nanos = Nanos::from_secs(1);
@@ -228,6 +269,26 @@ mod tests {
         assert_eq!(turns(&gatekeeper, now, 3_600_200, 20, 10), 90);
         assert!(gatekeeper.level() <= Level::Busy);
         assert!(turns(&gatekeeper, now, 3_602_000, 20, 10) < 600, "and then they are");
+    }
+
+    #[test]
+    fn a_flood_that_comes_back_whenever_it_is_let_go_is_held_back_for_longer_each_time() {
+        let (gatekeeper, now) = (gatekeeper(), &mut 60_000);
+        let mut held = Vec::new();
+        for _ in 0..4 {
+            let began = *now;
+            turns(&gatekeeper, now, began + 250, 20, 10);
+            while gatekeeper.level() > Level::Normal {
+                turns(&gatekeeper, now, *now + 100, 0, 10);
+            }
+            held.push((*now - began) / 1000);
+        }
+        assert_eq!(held, [1, 2, 4, 8]);
+        turns(&gatekeeper, now, *now + 20_000, 0, 10);
+        let began = *now;
+        turns(&gatekeeper, now, began + 250, 20, 10);
+        turns(&gatekeeper, now, began + 2_000, 0, 10);
+        assert_eq!(gatekeeper.level(), Level::Normal, "that was another one");
     }
 
     #[test]
