@@ -7,7 +7,7 @@ use std::fs;
 use std::ops::Sub;
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 /// What the threads of a process tree have used so far.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,17 +18,20 @@ pub struct CpuTime {
 }
 
 impl CpuTime {
+    /// Threads and children that end while they are looked at are left out; a tree without any is an error.
     pub fn of_tree(pid: u32) -> Result<CpuTime> {
-        let mut sum = CpuTime::default();
+        let (mut sum, mut threads) = (CpuTime::default(), 0);
         for pid in tree(pid) {
-            for task in fs::read_dir(format!("/proc/{pid}/task"))? {
-                let path = task?.path().join("schedstat");
-                let text = fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+            for task in fs::read_dir(format!("/proc/{pid}/task")).into_iter().flatten().flatten() {
+                let path = task.path().join("schedstat");
+                let Ok(text) = fs::read_to_string(&path) else { continue };
                 let (running, waiting) = parse(&text).with_context(|| format!("{} says {text:?}", path.display()))?;
                 sum.running += running;
                 sum.waiting += waiting;
+                threads += 1;
             }
         }
+        ensure!(threads > 0, "process {pid} has ended");
         Ok(sum)
     }
 }
@@ -62,7 +65,8 @@ fn parse(schedstat: &str) -> Option<(Duration, Duration)> {
 
 #[cfg(test)]
 mod tests {
-    use std::process;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::{process, thread};
 
     use super::*;
 
@@ -80,5 +84,21 @@ mod tests {
         child.wait().unwrap();
         assert!(tree.contains(&process::id()) && tree.contains(&child.id()), "{tree:?} lacks {}", child.id());
         assert!(CpuTime::of_tree(process::id()).unwrap().running > Duration::ZERO);
+        assert!(CpuTime::of_tree(child.id()).is_err(), "it has ended");
+    }
+
+    #[test]
+    fn threads_that_end_while_they_are_looked_at_do_no_harm() {
+        let over = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    thread::spawn(|| ()).join().expect("it does nothing");
+                }
+            });
+            let looks: Vec<_> = (0..1000).map(|_| CpuTime::of_tree(process::id())).collect();
+            over.store(true, Ordering::Relaxed);
+            assert!(looks.iter().all(Result::is_ok));
+        });
     }
 }
