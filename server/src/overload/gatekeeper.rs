@@ -30,6 +30,7 @@ use super::cursor::Priority;
 use super::lag::Lag;
 use super::level::Level;
 use super::pace::{Pace, Patience};
+use super::relapse::Relapse;
 use super::{Admission, Signal};
 
 /// What a gatekeeper goes by.
@@ -66,17 +67,6 @@ struct State {
     /// Until then nobody new comes in, if the level says so, too.
     closed_until: Nanos,
     relapse: Relapse,
-}
-
-/// A flood that stops only as long as it is held back comes again when it isn't any more. So whoever relapses is held back for longer each time.
-#[derive(Debug, Default)]
-struct Relapse {
-    /// When the core was behind last.
-    behind: Nanos,
-    /// For so long after that it isn't taken for well.
-    hold: Nanos,
-    /// When it was well again.
-    well: Option<Nanos>,
 }
 
 impl Gatekeeper {
@@ -163,13 +153,13 @@ impl Gatekeeper {
             return;
         }
         let State { lag, admission, pace, interval, ends, closed_until, relapse } = state;
-        admission.turn(now, || lag.signal(now));
+        let signal = lag.signal(now);
+        admission.turn(now, || signal);
         if now >= *ends {
             let over = now.saturating_sub(*ends).saturating_add(*interval);
-            pace.turn(lag.signal(now) != Signal::Quiet, over);
+            pace.turn(signal != Signal::Quiet, over);
             *ends = now.saturating_add(*interval);
         }
-        let signal = lag.signal(now);
         if signal == Signal::Drowning {
             *closed_until = now.saturating_add(CLOSED_FOR);
         }
@@ -187,34 +177,6 @@ impl Gatekeeper {
         }
     }
 }
-
-impl Relapse {
-    /// The level that holds, where `level` is what the last intervals called for.
-    fn level(&mut self, level: Level, signal: Signal, now: Nanos) -> Level {
-        if signal != Signal::Quiet {
-            self.behind = now;
-            if let Some(well) = self.well.take() {
-                let soon = now.saturating_sub(well) < SOON.saturating_add(self.hold);
-                let doubled = Nanos::new(self.hold.as_u64() * 2).max(HOLD).min(HOLD_LONGEST);
-                self.hold = if soon { doubled } else { Nanos::ZERO };
-            }
-        }
-        if level > Level::Normal {
-            return level;
-        }
-        if now < self.behind.saturating_add(self.hold) {
-            return Level::Busy;
-        }
-        self.well.get_or_insert(now);
-        Level::Normal
-    }
-}
-
-/// A core that is behind again so soon after it was well has not been cured.
-const SOON: Nanos = Nanos::from_secs(5);
-/// For how long it is held back then, the first time, and at most.
-const HOLD: Nanos = Nanos::from_secs(2);
-const HOLD_LONGEST: Nanos = Nanos::from_secs(60);
 
 /// For so long after a core drowned it takes no new connections. A level lasts for ten intervals, and where those are long the kernel's queue wouldn't.
 const CLOSED_FOR: Nanos = Nanos::from_secs(1);

@@ -31,6 +31,7 @@ pub mod lag;
 pub mod level;
 pub mod pace;
 pub mod queue;
+mod relapse;
 pub mod target;
 
 #[cfg(test)]
