@@ -15,6 +15,7 @@ use glommio::net::TcpStream;
 use tollgate_limiter::Nanos;
 
 use super::hub::{Hub, Seat};
+use crate::listener;
 use crate::ring;
 use crate::socket::{Dial, Event, Socket};
 
@@ -28,6 +29,8 @@ pub(crate) struct StreamSocket {
     seat: Seat,
     /// `None` until it is connected, and once it has been handed on by `drop`.
     stream: Option<TcpStream>,
+    /// It came to a listener of ours: we didn't dial it.
+    accepted: bool,
     /// The connection on its way.
     dialling: Option<Dialling>,
     output: Vec<u8>,
@@ -50,7 +53,7 @@ impl StreamSocket {
     pub(super) fn new(hub: Rc<RefCell<Hub>>, scratch: Rc<RefCell<Box<[u8]>>>, stream: TcpStream) -> StreamSocket {
         let seat = hub.borrow_mut().join();
         let mut socket = StreamSocket::on(hub, scratch, seat);
-        socket.stream = Some(stream);
+        (socket.stream, socket.accepted) = (Some(stream), true);
         socket
     }
 
@@ -60,6 +63,7 @@ impl StreamSocket {
             scratch,
             seat,
             stream: None,
+            accepted: false,
             dialling: None,
             output: Vec::new(),
             sent: 0,
@@ -99,7 +103,10 @@ impl StreamSocket {
             }
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(_)) => return self.fail(),
-            Poll::Pending if !std::mem::replace(&mut self.blocked, true) => return Poll::Ready(Event::Blocked),
+            Poll::Pending if !self.blocked => {
+                self.set_blocked(true);
+                return Poll::Ready(Event::Blocked);
+            }
             Poll::Pending => {}
         }
         if self.in_a_row == MOST_IN_A_ROW {
@@ -136,11 +143,21 @@ impl StreamSocket {
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let Some(stream) = &mut self.stream else { return Poll::Ready(Ok(())) };
         ready!(poll_write_all(stream, cx, &self.output, &mut self.sent))?;
-        self.blocked = false;
+        if self.blocked {
+            self.set_blocked(false);
+        }
         self.sent = 0;
         let output = std::mem::take(&mut self.output);
         self.hub.borrow_mut().rest(output);
         Poll::Ready(Ok(()))
+    }
+
+    #[cold]
+    fn set_blocked(&mut self, blocked: bool) {
+        self.blocked = blocked;
+        if let (Some(stream), true) = (&self.stream, self.accepted) {
+            listener::give_room(ring::descriptor(stream), blocked);
+        }
     }
 
     fn fail(&mut self) -> Poll<Event> {

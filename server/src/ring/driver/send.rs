@@ -5,9 +5,12 @@
 //! connection this also keeps the enter waiting for the *next request* instead of returning with the news that the answer is gone.
 //! What does not fit is sent again, waiting for room, and from then on the peer counts as blocked.
 
+use std::os::fd::BorrowedFd;
+
 use super::super::slots::{News, State, Unsent};
 use super::super::token::{Op, Token};
 use super::Driver;
+use crate::listener;
 
 /// An output the kernel gets with the next enter.
 pub(super) struct Flight {
@@ -65,6 +68,7 @@ impl Driver {
         } else if sent < output.len() {
             slot.unsent = Some(Box::new(Unsent { output, sent }));
             slot.news.set(News::BLOCKED);
+            self.give_room(token.slot(), true);
             self.resend(token.slot());
         }
         self.slots[token.slot()].wake();
@@ -103,8 +107,17 @@ impl Driver {
                 return self.resend(index);
             }
         }
+        self.give_room(index, false);
         self.rest(unsent.output);
         self.sent(index);
+    }
+
+    fn give_room(&self, index: u32, blocked: bool) {
+        let slot = &self.slots[index];
+        if !slot.state.has(State::OUTBOUND) && !slot.state.has(State::CLOSED) {
+            // SAFETY: the descriptor is open until the slot is closed.
+            listener::give_room(unsafe { BorrowedFd::borrow_raw(slot.fd) }, blocked);
+        }
     }
 
     /// Outputs that the kernel took without a word are sent. To be called when it has taken all of them.
