@@ -65,13 +65,15 @@ pub fn stop_inflow(listener: impl AsFd) -> io::Result<()> {
     ])
 }
 
-/// Gives what an accepted socket's peer sends twice the usual room while it is `blocked`: doesn't take what we send, so that we don't read.
+/// Sets the room for what an accepted socket's peer sends: twice the usual while it is `blocked`, that is, while it doesn't take what we send, so that
+/// we don't read.
 ///
-/// A segment that doesn't fit makes the kernel shut the window, and then drop all that lies beyond it: since Linux 6.14, and since 6.17 much
-/// sooner (8c670bdfa58e and 1d2fbaad7cd8 there). The peer's acknowledgements count that segment, so they lie beyond it as well. Without them our
-/// output is never gone, and without that we never read: with more room the segment fits when it comes again, and everything moves.
-pub fn give_room(socket: impl AsFd, blocked: bool) {
-    // Fails only if the peer is gone.
+/// A segment that doesn't fit makes the kernel shut the window, and drop what lies beyond it until that segment fits: since Linux 6.14, and since
+/// 6.17 much sooner (8c670bdfa58e and 1d2fbaad7cd8 there). The peer's acknowledgements count that segment, so they can lie beyond it as well.
+/// Without them our output is never gone, and without that we never read. With more room the segment fits when it comes again. A peer that goes
+/// on until the doubled room is full as well can get stuck all the same, until the write timeout.
+pub fn set_room(socket: impl AsFd, blocked: bool) {
+    // Cannot fail on an open socket, and without it all is as it was.
     let _ = SockRef::from(&socket).set_recv_buffer_size(if blocked { 2 * RECEIVE_BUFFER } else { RECEIVE_BUFFER });
 }
 

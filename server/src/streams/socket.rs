@@ -156,7 +156,7 @@ impl StreamSocket {
     fn set_blocked(&mut self, blocked: bool) {
         self.blocked = blocked;
         if let (Some(stream), true) = (&self.stream, self.accepted) {
-            listener::give_room(ring::descriptor(stream), blocked);
+            listener::set_room(ring::descriptor(stream), blocked);
         }
     }
 

@@ -151,24 +151,36 @@ const MOST_PROCESSES: usize = 256;
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
+
     use super::*;
 
     #[test]
-    fn our_own_vitals_are_plausible_and_grow_with_what_we_take() {
+    fn vitals_are_plausible_and_grow_with_what_a_process_takes() {
         let clock = Clock::start();
-        let pid = rustix::process::getpid();
-        let before = Vitals::read(pid, clock.now()).expect("we run");
-        let files: Vec<_> = (0..200).map(|_| std::fs::File::open("/dev/null").expect("a file")).collect();
-        let memory = vec![1_u8; 64 << 20];
-        let spin = clock.now();
-        while clock.now() - spin < Nanos::from_millis(100) {}
-        let after = Vitals::read(pid, clock.now()).expect("we run");
-        assert!(before.rss > 1 << 20 && before.threads >= 1, "{before:?}");
-        assert!(after.rss >= before.rss + (60 << 20), "{before:?} {after:?}");
-        // Other tests of this process may close some meanwhile.
-        assert!(after.files.expect("ours") >= before.files.expect("ours") + 100, "{before:?} {after:?}");
-        assert!(after.cpu > before.cpu && after.busy_cpus(&before) > 0.01, "{before:?} {after:?}");
-        drop((files, memory));
+        // A process of its own, as ours has other tests' memory and files. It keeps the last 64 MiB of what it is fed.
+        let script =
+            "echo ready; read go; for fd in 3 4 5 6 7 8 9; do eval \"exec $fd</dev/null\"; done; exec tail -c 64M";
+        let mut command = Command::new("sh");
+        let mut child =
+            command.args(["-c", script]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell");
+        let (mut feed, mut ready) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("another"));
+        ready.read_exact(&mut [0; 6]).expect("a line");
+        let pid = Pid::from_child(&child);
+        let before = Vitals::read(pid, clock.now()).expect("it waits");
+        assert!(before.rss > 100 << 10 && before.threads == 1, "{before:?}");
+        feed.write_all(b"go\n").expect("it reads");
+        let mut after = before;
+        while after.rss < before.rss + (60 << 20) || after.cpu < before.cpu + Nanos::from_millis(50) {
+            feed.write_all(&[1; 1 << 20]).expect("it reads");
+            after = Vitals::read(pid, clock.now()).expect("it waits for more");
+            assert!(after.at - before.at < Nanos::from_secs(60), "{before:?} {after:?}");
+        }
+        assert_eq!(after.files, before.files.map(|files| files + 7));
+        assert!(after.busy_cpus(&before) > 0.0, "{before:?} {after:?}");
+        drop((feed, ready));
+        child.wait().expect("our child");
     }
 
     #[test]

@@ -83,7 +83,8 @@ pub fn said(output: &Output) -> (i32, String) {
 const SMALL: [&str; 8] = ["--clients", "1:200", "--rate", "200:1k", "--duration", "1s", "--connections", "2:20"];
 
 /// Nothing is wrong; on a machine without time for the load perhaps because nothing can be said.
-pub const FINE: [i32; 2] = [0, 5];
+pub const FINE: [i32; 2] = [0, SAYS_NOTHING];
+const SAYS_NOTHING: i32 = 5;
 
 pub fn gate(limit: &str) -> String {
     format!("{} --listen 127.0.0.1:0 --max-clients 100k --limit {limit}", support::binary().display())
@@ -273,8 +274,13 @@ fn what_a_trial_is_shrunk_to_fails_by_itself() {
     let (code, line) = said(&desk.run(&[&words[..], &load].concat()));
     assert_eq!(code, 4, "{line}");
     let smallest = line.lines().find_map(|line| line.trim().strip_prefix("smallest that fails: ")).expect("a command");
-    let repeated = Command::new("sh").arg("-c").arg(smallest).current_dir(desk.path()).stdin(Stdio::null()).output();
-    let (code, line) = said(&repeated.expect("a shell"));
+    let repeat = || {
+        let output = Command::new("sh").arg("-c").arg(smallest).current_dir(desk.path()).stdin(Stdio::null()).output();
+        said(&output.expect("a shell"))
+    };
+    // A trial of a few requests in a quarter of a second says nothing while the machine is busy: it is run again then, as its user would.
+    let told = (0..20).map(|_| repeat()).find(|(code, _)| *code != SAYS_NOTHING);
+    let (code, line) = told.expect("a trial that says something");
     assert_eq!(code, 4, "{smallest}: {line}");
 }
 

@@ -65,10 +65,11 @@ impl Driver {
         let sent = result.max(0) as usize;
         if result < 0 && result != -libc::EAGAIN {
             slot.news.set(News::FAILED);
-        } else if sent < output.len() {
+        } else if sent < output.len() && !slot.state.has(State::CLOSED) {
+            // Once it is closed, its number may be another connection's.
             slot.unsent = Some(Box::new(Unsent { output, sent }));
             slot.news.set(News::BLOCKED);
-            self.give_room(token.slot(), true);
+            self.set_room(token.slot(), true);
             self.resend(token.slot());
         }
         self.slots[token.slot()].wake();
@@ -107,16 +108,16 @@ impl Driver {
                 return self.resend(index);
             }
         }
-        self.give_room(index, false);
+        self.set_room(index, false);
         self.rest(unsent.output);
         self.sent(index);
     }
 
-    fn give_room(&self, index: u32, blocked: bool) {
+    fn set_room(&self, index: u32, blocked: bool) {
         let slot = &self.slots[index];
         if !slot.state.has(State::OUTBOUND) && !slot.state.has(State::CLOSED) {
             // SAFETY: the descriptor is open until the slot is closed.
-            listener::give_room(unsafe { BorrowedFd::borrow_raw(slot.fd) }, blocked);
+            listener::set_room(unsafe { BorrowedFd::borrow_raw(slot.fd) }, blocked);
         }
     }
 
