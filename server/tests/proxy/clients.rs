@@ -14,10 +14,11 @@ use crate::support::server::{Server, on_both_engines};
 use crate::upstream::{Upstream, Visit};
 use crate::{gate_with, ok, request, waiting};
 
-/// Settings with which nothing ends for taking too long: if it ends, it was ended.
+/// Settings with which nothing ends for taking too long, nor is shed because others do: if it ends, it was ended.
 fn unhurried(slots: usize) -> String {
     let queue = "queue = { max = 2000, timeout = \"60s\" }";
-    format!("max-in-flight = {slots}\n{queue}\ntimeouts = {{ response-head = \"60s\", idle = \"60s\" }}")
+    let timeouts = "timeouts = { connect = \"60s\", response-head = \"60s\", idle = \"60s\" }";
+    format!("max-in-flight = {slots}\n{queue}\n{timeouts}\n[overload]\nenabled = false")
 }
 
 fn leaves_with(server: &Server, upstream: &Upstream, sent: &str) {
