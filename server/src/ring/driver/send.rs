@@ -167,3 +167,59 @@ const OUTPUT_START: usize = 512;
 const OUTPUT_KEPT: usize = 16 << 10;
 /// Output buffers kept at rest.
 const POOL: usize = 256;
+
+#[cfg(test)]
+mod tests {
+    use std::io::{ErrorKind, Read};
+    use std::net::{TcpListener, TcpStream};
+    use std::os::fd::{AsRawFd, OwnedFd};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use rustix::io::fcntl_dupfd_cloexec;
+
+    use super::Driver;
+    use crate::clock::Clock;
+    use crate::drain::Control;
+    use crate::socket::{Arrival, EngineSettings};
+
+    #[test]
+    fn what_an_aborted_connection_had_left_to_send_goes_to_nobody() {
+        let mut driver = Driver::new(EngineSettings {
+            listeners: Vec::new(),
+            control: Arc::new(Control::new(1, 10).expect("a bell")),
+            core: 0,
+            clock: Clock::start(),
+            write_timeout: Duration::from_secs(30),
+            gatekeeper: None,
+        })
+        .expect("a ring");
+        let (ours, _peer) = pair();
+        // A number so high that no other test of this process takes it when it is free.
+        let socket = fcntl_dupfd_cloexec(&ours, 900).expect("a number");
+        let number = socket.as_raw_fd();
+        drop(ours);
+        driver.admit(Arrival { socket, listener: 0 });
+        let index = driver.next_newborn().expect("it came").slot;
+        // More than fits, so that the first attempt falls short; and in the same turn nobody wants it any more.
+        driver.send(index, vec![b'x'; 64 << 20]);
+        driver.close(index, true);
+        driver.turn(TURN).expect("a turn");
+        let (other, mut peer) = pair();
+        let other = fcntl_dupfd_cloexec(&other, 900).expect("a number");
+        assert_eq!(other.as_raw_fd(), number, "its number is given out again");
+        driver.turn(TURN).expect("a turn");
+        driver.turn(TURN).expect("a turn");
+        peer.set_nonblocking(true).expect("a socket");
+        let read = peer.read(&mut [0; 10]);
+        assert_eq!(read.expect_err("nothing comes").kind(), ErrorKind::WouldBlock);
+    }
+
+    fn pair() -> (OwnedFd, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+        let peer = TcpStream::connect(listener.local_addr().expect("bound")).expect("it listens");
+        (listener.accept().expect("it has connected").0.into(), peer)
+    }
+
+    const TURN: Duration = Duration::from_millis(20);
+}
