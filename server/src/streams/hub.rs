@@ -140,6 +140,11 @@ impl Hub {
         }
     }
 
+    /// Whether it is a connection that we opened.
+    pub fn is_outbound(&self, seat: Seat) -> bool {
+        self.members[seat.index as usize].outbound
+    }
+
     /// Connections that this core has accepted.
     pub fn len(&self) -> usize {
         self.members.len() - self.free.len() - self.outbound

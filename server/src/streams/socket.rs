@@ -29,8 +29,6 @@ pub(crate) struct StreamSocket {
     seat: Seat,
     /// `None` until it is connected, and once it has been handed on by `drop`.
     stream: Option<TcpStream>,
-    /// It came to a listener of ours: we didn't dial it.
-    accepted: bool,
     /// The connection on its way.
     dialling: Option<Dialling>,
     output: Vec<u8>,
@@ -53,7 +51,7 @@ impl StreamSocket {
     pub(super) fn new(hub: Rc<RefCell<Hub>>, scratch: Rc<RefCell<Box<[u8]>>>, stream: TcpStream) -> StreamSocket {
         let seat = hub.borrow_mut().join();
         let mut socket = StreamSocket::on(hub, scratch, seat);
-        (socket.stream, socket.accepted) = (Some(stream), true);
+        socket.stream = Some(stream);
         socket
     }
 
@@ -63,7 +61,6 @@ impl StreamSocket {
             scratch,
             seat,
             stream: None,
-            accepted: false,
             dialling: None,
             output: Vec::new(),
             sent: 0,
@@ -155,7 +152,9 @@ impl StreamSocket {
     #[cold]
     fn set_blocked(&mut self, blocked: bool) {
         self.blocked = blocked;
-        if let (Some(stream), true) = (&self.stream, self.accepted) {
+        if let Some(stream) = &self.stream
+            && !self.hub.borrow().is_outbound(self.seat)
+        {
             listener::set_room(ring::descriptor(stream), blocked);
         }
     }

@@ -169,7 +169,7 @@ mod tests {
         ready.read_exact(&mut [0; 6]).expect("a line");
         let pid = Pid::from_child(&child);
         let before = Vitals::read(pid, clock.now()).expect("it waits");
-        assert!(before.rss > 100 << 10 && before.threads == 1, "{before:?}");
+        assert!(before.rss > 1 << 20 && before.threads == 1, "{before:?}");
         feed.write_all(b"go\n").expect("it reads");
         let mut after = before;
         while after.rss < before.rss + (60 << 20) || after.cpu < before.cpu + Nanos::from_millis(50) {
@@ -178,7 +178,7 @@ mod tests {
             assert!(after.at - before.at < Nanos::from_secs(60), "{before:?} {after:?}");
         }
         assert_eq!(after.files, before.files.map(|files| files + 7));
-        assert!(after.busy_cpus(&before) > 0.0, "{before:?} {after:?}");
+        assert!(after.busy_cpus(&before) > 0.01, "{before:?} {after:?}");
         drop((feed, ready));
         child.wait().expect("our child");
     }
